@@ -1,0 +1,1 @@
+"""Grows the volumes of a StatefulSet."""

@@ -1,0 +1,1 @@
+"""Joins the decisions with the cluster."""

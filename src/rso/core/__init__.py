@@ -1,0 +1,1 @@
+"""Decides: pure functions over plain data, no I/O."""
