@@ -1,0 +1,97 @@
+"""The words that others depend on: annotation and label keys, reasons, the field manager.
+
+Nothing else in the project may spell them.
+"""
+
+from enum import StrEnum
+
+APP = "resize-statefulset-operator"
+FIELD_MANAGER = APP
+PREFIX = f"{APP}/"
+
+# Annotations of a StatefulSet
+WISH_BY_INDEX = f"{PREFIX}resize-"
+WISH_BY_NAME = f"{PREFIX}resize."
+AUTO_WISH = f"{PREFIX}auto-resize-"
+DECLARED = f"{PREFIX}declared-"
+AUTO_SCALED = f"{PREFIX}auto-scaled"
+MAX_SIZE = f"{PREFIX}max-size"
+ON_SMALLER = f"{PREFIX}on-smaller"
+RECREATE = f"{PREFIX}recreate"
+PAUSED = f"{PREFIX}paused"
+CONFIRM = f"{PREFIX}confirm"
+WHEN_DELETED = f"{PREFIX}when-deleted"
+STATUS = f"{PREFIX}status"
+
+# Annotation of a claim
+GROWN_AT = f"{PREFIX}grown-at"
+
+# Labels and annotations of a backup
+APP_LABEL = "app.kubernetes.io/name"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+BACKUP_COMPONENT = "backup"
+NAMESPACE_HASH_LABEL = f"{PREFIX}namespace-hash"
+PHASE_LABEL = f"{PREFIX}phase"
+SUCCESSOR = f"{PREFIX}successor"
+SUPERSEDED_AT = f"{PREFIX}superseded-at"
+BACKUP_SELECTOR = f"{APP_LABEL}={APP},{COMPONENT_LABEL}={BACKUP_COMPONENT}"
+
+# Finalizers that the orphan delete itself brings
+OWN_FINALIZERS = frozenset({"orphan", "foregroundDeletion"})
+
+
+class Phase(StrEnum):
+    """What a backup is there for; a backup without a phase is only a copy."""
+
+    DELETING = "deleting"
+    SUPERSEDED = "superseded"
+
+
+class Reason(StrEnum):
+    """Why a set does not go on: the same word in status, Event, metric and runbook."""
+
+    OWNED_BY_CONTROLLER = "OwnedByController"
+    FOREIGN_FINALIZER = "ForeignFinalizer"
+    NOT_EXPANDABLE = "NotExpandable"
+    NO_CLASS = "NoClass"
+    UNBOUND = "Unbound"
+    QUOTA_FULL = "QuotaFull"
+    OVER_BOUND = "OverBound"
+    STEP_TOO_BIG = "StepTooBig"
+    MALFORMED = "Malformed"
+    UNKNOWN_TEMPLATE = "UnknownTemplate"
+    NO_KEY = "NoKey"
+    TOO_LARGE = "TooLarge"
+    ADMISSION_REFUSES = "AdmissionRefuses"
+    CANNOT_PROVE = "CannotProve"
+    INFEASIBLE = "Infeasible"
+    NEEDS_DOWNTIME = "NeedsDowntime"
+    NOT_QUIET = "NotQuiet"
+    ROLLING_UPDATE = "RollingUpdate"
+    NAME_TAKEN = "NameTaken"
+    BACKUP_UNREADABLE = "BackupUnreadable"
+    PAUSED = "Paused"
+    STUCK = "Stuck"
+    AT_LIMIT = "AtLimit"
+
+
+# These end by themselves or by the same person's next step: `Waiting:`, all others `Blocked:`.
+WAITING = frozenset({Reason.UNBOUND, Reason.NOT_QUIET, Reason.ROLLING_UPDATE, Reason.PAUSED})
+
+
+class Note(StrEnum):
+    """Reasons of Events that report a step or a surprise, beside the reasons above."""
+
+    GROWING = "Growing"
+    CLAIM_GROWN = "ClaimGrown"
+    RECREATED = "Recreated"
+    RESIZED = "Resized"
+    PODS_CHANGED = "PodsChanged"
+    STALE_REFERENCE = "StaleReference"
+    NAMESPACE_GONE = "NamespaceGone"
+    BACKUP_DROPPED = "BackupDropped"
+
+
+def is_ours(key: str) -> bool:
+    """Return whether an annotation or label key belongs to this operator."""
+    return key.startswith(PREFIX)
