@@ -20,10 +20,11 @@ import gzip
 import hashlib
 import os
 import re
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -53,11 +54,11 @@ _KEY_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _NAME_DIGITS = 40
 
 
-class TooLarge(ValueError):  # noqa: N818  errors are named by the fault
+class TooLarge(ValueError):
     """The set does not fit into a ConfigMap; nothing has been written."""
 
 
-class BackupUnreadable(Exception):  # noqa: N818  errors are named by the fault
+class BackupUnreadable(Exception):
     """A backup that must be kept and shown to a person.
 
     Its text names the backup and the key id, never a byte of either.
@@ -107,8 +108,7 @@ class Keys:
                 raise ValueError(f"the key {_shown(key_id)} has {len(key)} bytes, not {KEY_BYTES}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
+class _Envelope(NamedTuple):
     """The parts of an envelope, before anything is trusted."""
 
     key_id: str
@@ -227,20 +227,11 @@ def envelope_of(body: Mapping[str, Any]) -> bytes:
 def _bound(header: Header, *more: str) -> bytes:
     """Return what is authenticated with a ciphertext.
 
-    Each field has its length before it, so that no two headers give the same bytes.
+    Each field has its length before it, so that no two headers give the same bytes. The order of
+    the fields is that of `Header` and part of version 1.
     """
-    fields = (
-        _SCHEME,
-        header.cluster,
-        header.namespace,
-        header.name,
-        header.uid,
-        str(header.generation),
-        header.resource_version,
-        header.attempt,
-        *more,
-    )
-    encoded = [text.encode() for text in fields]
+    fields = (_SCHEME, *msgspec.structs.astuple(header), *more)
+    encoded = [str(text).encode() for text in fields]
     return b"".join(len(text).to_bytes(4) + text for text in encoded)
 
 
@@ -254,19 +245,12 @@ def _parse(header: Header, envelope: bytes) -> _Envelope:
             f"it has version {front[len(_MAGIC)]} and this operator reads version {_VERSION}; "
             "run the operator that wrote it",
         )
-    sizes = (front[-1], _NONCE_BYTES, _WRAPPED_BYTES, _NONCE_BYTES)
-    if len(rest) <= sum(sizes):
+    layout = struct.Struct(f"{front[-1]}s {_NONCE_BYTES}s {_WRAPPED_BYTES}s {_NONCE_BYTES}s")
+    if len(rest) <= layout.size:
         raise _unreadable(header, "its data is cut off")
-    key_id, wrap_nonce, wrapped_key, nonce, body = _split(rest, sizes)
+    key_id, wrap_nonce, wrapped_key, nonce = layout.unpack_from(rest)
+    body = rest[layout.size :]
     return _Envelope(key_id.decode(errors="replace"), wrap_nonce, wrapped_key, nonce, body)
-
-
-def _split(data: bytes, sizes: tuple[int, ...]) -> list[bytes]:
-    parts = []
-    for size in sizes:
-        parts.append(data[:size])
-        data = data[size:]
-    return [*parts, data]
 
 
 def _decrypt(key: bytes, header: Header, parts: _Envelope) -> bytes:

@@ -50,7 +50,7 @@ _SENTENCES = {
 }
 
 
-class InvalidQuantity(ValueError):  # noqa: N818  errors are named by the fault
+class InvalidQuantity(ValueError):
     """A text that is no quantity, or none that may be used here. Its text is for people.
 
     `reason` is one word: empty, too_long, syntax, sign, dot, small_suffix, exponent, zero, range.
