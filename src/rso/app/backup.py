@@ -219,9 +219,7 @@ def envelope_of(body: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(_entry(body, "binaryData", "backup"), validate=True)
     except binascii.Error:
-        raise BackupUnreadable(
-            f"backup {_name(body)} cannot be read: its data is damaged"
-        ) from None
+        raise BackupUnreadable(f"backup {_name(body)} cannot be read: damaged data") from None
 
 
 def _bound(header: Header, *more: str) -> bytes:
