@@ -72,7 +72,7 @@ class GrowClaim(Step, frozen=True):
 
 
 class SetRetain(Step, frozen=True):
-    """Keep claims while the set is away: `whenDeleted` to Retain, the old value in an annotation."""
+    """Keep the claims while the set is away: `whenDeleted` becomes Retain, noted on the set."""
 
     resource_version: str
 

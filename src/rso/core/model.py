@@ -38,7 +38,7 @@ class Struct(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A part of an object, in Kubernetes' own spelling on the wire."""
 
 
-class OwnerReference(Struct):
+class OwnerReference(Struct, frozen=True):
     """Who owns an object."""
 
     kind: str = ""
@@ -47,7 +47,7 @@ class OwnerReference(Struct):
     controller: bool | None = None
 
 
-class Metadata(Struct):
+class Metadata(Struct, frozen=True):
     """The identity of an object, and our annotations."""
 
     name: str
@@ -57,8 +57,8 @@ class Metadata(Struct):
     generation: int = 0
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
-    annotations: OwnAnnotations = OwnAnnotations()  # noqa: RUF009  never mutated
-    labels: Labels = Labels()  # noqa: RUF009  never mutated
+    annotations: OwnAnnotations = OwnAnnotations()
+    labels: Labels = Labels()
     owner_references: tuple[OwnerReference, ...] = ()
     finalizers: tuple[str, ...] = ()
 
@@ -72,7 +72,7 @@ class Metadata(Struct):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
-class Resources(Struct):
+class Resources(Struct, frozen=True):
     """Requests; values are quantities as text."""
 
     requests: dict[str, str] = {}
@@ -83,7 +83,7 @@ class Resources(Struct):
         return self.requests.get("storage", "")
 
 
-class ClaimSpec(Struct):
+class ClaimSpec(Struct, frozen=True):
     """What a claim, or a claim template, asks for."""
 
     storage_class_name: str | None = None
@@ -91,7 +91,7 @@ class ClaimSpec(Struct):
     resources: Resources = Resources()
 
 
-class ClaimTemplate(Struct):
+class ClaimTemplate(Struct, frozen=True):
     """An entry of `spec.volumeClaimTemplates`."""
 
     metadata: Metadata
@@ -102,33 +102,33 @@ class ClaimTemplate(Struct):
         return self.metadata.name
 
 
-class Selector(Struct):
+class Selector(Struct, frozen=True):
     """Which Pods belong to a set."""
 
-    match_labels: Labels = Labels()  # noqa: RUF009  never mutated
+    match_labels: Labels = Labels()
     match_expressions: tuple[dict[str, Any], ...] = ()
 
 
-class Ordinals(Struct):
+class Ordinals(Struct, frozen=True):
     """Where counting begins."""
 
     start: int = 0
 
 
-class UpdateStrategy(Struct):
+class UpdateStrategy(Struct, frozen=True):
     """How Pods follow a new revision."""
 
     type: str = "RollingUpdate"
 
 
-class RetentionPolicy(Struct):
+class RetentionPolicy(Struct, frozen=True):
     """What happens to claims when their set goes."""
 
     when_deleted: str = "Retain"
     when_scaled: str = "Retain"
 
 
-class StatefulSetSpec(Struct):
+class StatefulSetSpec(Struct, frozen=True):
     """What decides about a set; the Pod template is never decoded."""
 
     replicas: int = 1
@@ -139,7 +139,7 @@ class StatefulSetSpec(Struct):
     persistent_volume_claim_retention_policy: RetentionPolicy = RetentionPolicy()
 
 
-class StatefulSetStatus(Struct):
+class StatefulSetStatus(Struct, frozen=True):
     """What the StatefulSet controller last saw."""
 
     observed_generation: int = 0
@@ -147,7 +147,7 @@ class StatefulSetStatus(Struct):
     update_revision: str = ""
 
 
-class StatefulSet(Struct):
+class StatefulSet(Struct, frozen=True):
     """A set, without its Pod template."""
 
     metadata: Metadata
@@ -155,7 +155,7 @@ class StatefulSet(Struct):
     status: StatefulSetStatus = StatefulSetStatus()
 
 
-class Condition(Struct):
+class Condition(Struct, frozen=True):
     """One finding about an object."""
 
     type: str
@@ -165,7 +165,7 @@ class Condition(Struct):
     last_transition_time: datetime | None = None
 
 
-class ClaimStatus(Struct):
+class ClaimStatus(Struct, frozen=True):
     """How far a claim is; sizes are quantities as text."""
 
     phase: str = ""
@@ -185,7 +185,7 @@ class ClaimStatus(Struct):
         return next(found, None)
 
 
-class Claim(Struct):
+class Claim(Struct, frozen=True):
     """A PersistentVolumeClaim."""
 
     metadata: Metadata
@@ -203,53 +203,53 @@ class Claim(Struct):
         return self.status.capacity.get("storage", "")
 
 
-class StorageClass(Struct):
+class StorageClass(Struct, frozen=True):
     """What a class allows."""
 
     metadata: Metadata
     allow_volume_expansion: bool | None = None
 
 
-class VolumeSpec(Struct):
+class VolumeSpec(Struct, frozen=True):
     """The size of a volume."""
 
     capacity: dict[str, str] = {}
 
 
-class Volume(Struct):
+class Volume(Struct, frozen=True):
     """A PersistentVolume."""
 
     metadata: Metadata
     spec: VolumeSpec = VolumeSpec()
 
 
-class ClaimSource(Struct):
+class ClaimSource(Struct, frozen=True):
     """A claim as a Pod names it."""
 
     claim_name: str = ""
 
 
-class PodVolume(Struct):
+class PodVolume(Struct, frozen=True):
     """One volume of a Pod."""
 
     name: str = ""
     persistent_volume_claim: ClaimSource | None = None
 
 
-class PodSpec(Struct):
+class PodSpec(Struct, frozen=True):
     """The volumes of a Pod."""
 
     volumes: tuple[PodVolume, ...] = ()
 
 
-class ContainerStatus(Struct):
+class ContainerStatus(Struct, frozen=True):
     """How often a container was started again."""
 
     name: str = ""
     restart_count: int = 0
 
 
-class PodStatus(Struct):
+class PodStatus(Struct, frozen=True):
     """How a Pod is."""
 
     phase: str = ""
@@ -257,7 +257,7 @@ class PodStatus(Struct):
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(Struct):
+class Pod(Struct, frozen=True):
     """A Pod as far as quiet and adoption are judged."""
 
     metadata: Metadata
@@ -270,7 +270,9 @@ class Pod(Struct):
 
     @property
     def is_ready(self) -> bool:
-        return any(each.type == "Ready" and each.status == "True" for each in self.status.conditions)
+        return any(
+            each.type == "Ready" and each.status == "True" for each in self.status.conditions
+        )
 
     def mounts(self, claim: str) -> bool:
         """Return whether a volume of this Pod is the claim of this name."""
@@ -278,10 +280,10 @@ class Pod(Struct):
         return any(source is not None and source.claim_name == claim for source in sources)
 
 
-class Quota(Struct):
+class Quota(Struct, frozen=True):
     """A ResourceQuota: hard limits and use, quantities as text."""
 
-    class Status(Struct):
+    class Status(Struct, frozen=True):
         """Limits and use as the API server last counted them."""
 
         hard: dict[str, str] = {}
@@ -291,7 +293,7 @@ class Quota(Struct):
     status: Status = Status()
 
 
-class Namespace(Struct):
+class Namespace(Struct, frozen=True):
     """A namespace: only its identity."""
 
     metadata: Metadata

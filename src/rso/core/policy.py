@@ -69,7 +69,9 @@ def has_own_annotation(statefulset: StatefulSet) -> bool:
     return bool(statefulset.metadata.annotations)
 
 
-def read_policy(statefulset: StatefulSet, bounds: Bounds, largest: Mapping[int, int]) -> Policy | Fault:
+def read_policy(
+    statefulset: StatefulSet, bounds: Bounds, largest: Mapping[int, int]
+) -> Policy | Fault:
     """Return what the set wants, or the first fault of its annotations.
 
     `largest` is {template index: bytes of the largest claim}: the autoscaler's wish is judged by
@@ -117,11 +119,7 @@ class _Reader:
         try:
             return size(text)
         except InvalidQuantity as error:
-            raise _Unusable(
-                Reason.MALFORMED,
-                f"{_short(key)} is {_shown(text)}, which is not a size ({error.reason}); "
-                "write digits and a unit, such as 20Gi",
-            ) from None
+            raise _Unusable(Reason.MALFORMED, f"{_short(key)}: {error}") from None
 
     def size(self, key: str, default: int) -> int:
         return self.wish(key).bytes if key in self.annotations else default

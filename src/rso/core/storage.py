@@ -1,0 +1,122 @@
+"""Step 1b: how far the storage side is with the claims, and what it says against them.
+
+Source: KEP-1790; kubernetes.md V11-V21 and V38-V44, seen on Kubernetes 1.37.2.
+"""
+
+from datetime import datetime
+
+from rso.core.actions import Blocked, Decision, Wait, is_older
+from rso.core.claims import Tracked, answer_for
+from rso.core.model import Condition
+from rso.core.names import GROWN_AT, Reason
+from rso.core.quantity import format_bytes
+from rso.core.times import parse_time
+from rso.core.world import World
+
+# A resize that has not ended by then is reported; slow clouds take minutes, not a quarter hour.
+STUCK_AFTER_SECONDS = 15 * 60.0
+_NODE_PART = ("NodeResizePending", "NodeResizeInProgress")
+
+
+def progress(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
+    """Step 1b: return why the storage side is not done with its controller part; None: it is."""
+    with_pod = [each for each in claims if each.has_pod and each.is_bound]
+    for each in with_pod:
+        fault = _storage_fault(world, each)
+        if fault:
+            return fault
+    waiting = [each for each in with_pod if not _is_controller_done(each, world)]
+    if waiting:
+        return Wait(f"claim {waiting[0].name} is growing", seconds=_until_stuck(world, waiting))
+    return None
+
+
+def unfinished(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
+    """Return what keeps the set from being Done although its claims were accepted."""
+    for each in claims:
+        if each.has_pod and each.is_bound and not _is_grown(each, world):
+            seconds = _until_stuck(world, [each])
+            return Wait(f"the filesystem of claim {each.name} is growing", seconds=seconds)
+    unbound = [each.name for each in claims if not each.is_bound]
+    if unbound:
+        sentence = f"claim {', '.join(unbound[:3])} is not bound; it grows once it is"
+        return Wait(sentence, Reason.UNBOUND)
+    return None
+
+
+def _is_grown(each: Tracked, world: World) -> bool:
+    if each.is_done:
+        return True
+    answer = answer_for(each, world)
+    return bool(answer and (answer.volume_bytes or 0) >= each.wanted_bytes)
+
+
+def _is_controller_done(each: Tracked, world: World) -> bool:
+    return _is_grown(each, world) or each.claim.status.resize_status in _NODE_PART
+
+
+def _storage_fault(world: World, each: Tracked) -> Blocked | None:
+    """Return what the storage side says against a claim (KEP-1790; kubernetes.md V15-V21)."""
+    if _is_grown(each, world):
+        return None
+    if each.is_infeasible:
+        return _infeasible(each)
+    error = each.claim.status.condition("ControllerResizeError")
+    if error and "FailedPrecondition" in error.message:
+        return _needs_downtime(world, each)
+    error = error or each.claim.status.condition("NodeResizeError")
+    since = error.last_transition_time if error else _grown_at(each)
+    if is_older(_latest(since, _grown_at(each)), world.now, STUCK_AFTER_SECONDS):
+        return _stuck(each, error)
+    return None
+
+
+def _infeasible(each: Tracked) -> Blocked:
+    size = each.target.claim.text
+    return Blocked(
+        Reason.INFEASIBLE,
+        f"the storage of claim {each.name} cannot grow to {size}; lower the wish to a size above "
+        f"{format_bytes(each.capacity_bytes)} and below {format_bytes(each.request_bytes)}; "
+        "nothing was deleted",
+    )
+
+
+def _needs_downtime(world: World, each: Tracked) -> Blocked:
+    namespace, name = world.key
+    replicas = world.statefulset.spec.replicas if world.statefulset else 0
+    size = each.target.claim.text
+    return Blocked(
+        Reason.NEEDS_DOWNTIME,
+        f"the driver of claim {each.name} grows a volume only while no Pod uses it; when the set "
+        f"may stop, run: kubectl -n {namespace} scale statefulset {name} --replicas=0; "
+        f"kubectl -n {namespace} wait pvc {each.name} "
+        f"--for=jsonpath='{{.status.capacity.storage}}'={size}; "
+        f"kubectl -n {namespace} scale statefulset {name} --replicas={replicas}",
+    )
+
+
+def _stuck(each: Tracked, error: Condition | None) -> Blocked:
+    said = f": {error.message[:200]!a}" if error else ""
+    return Blocked(
+        Reason.STUCK,
+        f"claim {each.name} has been growing to {each.target.claim.text} for more than "
+        f"{STUCK_AFTER_SECONDS / 60:.0f} minutes{said}; see its events and the storage driver",
+    )
+
+
+def _grown_at(each: Tracked) -> datetime | None:
+    return parse_time(each.claim.metadata.annotations.get(GROWN_AT, ""))
+
+
+def _latest(first: datetime | None, second: datetime | None) -> datetime | None:
+    known = [each for each in (first, second) if each is not None]
+    return max(known) if known else None
+
+
+def _until_stuck(world: World, waiting: list[Tracked]) -> float | None:
+    """Return the seconds until the first of these claims counts as stuck."""
+    times = [each for each in map(_grown_at, waiting) if each is not None]
+    if not times:
+        return None
+    left = STUCK_AFTER_SECONDS - (world.now - min(times)).total_seconds()
+    return max(left, 0.0) + 1.0
