@@ -109,7 +109,7 @@ def _content(world: World, backup: Backup) -> Saved | AskBackup | Blocked:
 
 
 def _finish(world: World, backup: Backup, statefulset: StatefulSet) -> Decision:
-    """Steps 7 and 8: give the fields back, wait for adoption, then drop the backup."""
+    """Give the fields back, wait for adoption, then drop the backup (steps 7 and 8)."""
     saved = _content(world, backup)
     if not isinstance(saved, Saved):
         return saved

@@ -1,0 +1,81 @@
+"""The bodies of the changing requests: pure, so that `rso plan` shows what would be sent.
+
+Claims and sets are changed by merge patches that carry the resourceVersion: a stale one is
+answered 409, while a failed `test` of a JSON patch would be a 422 like a refusal.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from rso.core import names
+from rso.core.actions import GrowClaim, RestorePolicy, SetRetain, SetStatus
+from rso.core.names import Phase
+from rso.core.times import format_time
+
+Json = dict[str, Any]
+
+
+def grow_claim(step: GrowClaim, now: datetime) -> Json:
+    """Return the patch of a claim: its request and when it last grew."""
+    annotations = {names.GROWN_AT: format_time(now)}
+    return {
+        **_versioned(step.resource_version, annotations),
+        "spec": {"resources": {"requests": {"storage": step.new}}},
+    }
+
+
+def dry_growth(resource_version: str, size: str) -> Json:
+    """Return the patch that asks, dry, whether a claim may have this size."""
+    return {
+        "metadata": {"resourceVersion": resource_version},
+        "spec": {"resources": {"requests": {"storage": size}}},
+    }
+
+
+def set_status(step: SetStatus) -> Json:
+    """Return the patch of the status annotation; an empty text removes it."""
+    return {"metadata": {"annotations": {names.STATUS: step.text or None}}}
+
+
+def set_retain(step: SetRetain) -> Json:
+    """Return the patch that keeps the claims, and notes in the same request what to restore."""
+    return {
+        **_versioned(step.resource_version, {names.WHEN_DELETED: "Delete"}),
+        "spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain"}},
+    }
+
+
+def restore_policy(step: RestorePolicy) -> Json:
+    """Return the patch that puts the policy back and removes the note."""
+    return {
+        **_versioned(step.resource_version, {names.WHEN_DELETED: None}),
+        "spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": step.when_deleted}},
+    }
+
+
+def owner_references(live: Json, uids: tuple[str, ...]) -> Json:
+    """Return the patch of a claim, as read, without its references to these uids."""
+    metadata = live["metadata"]
+    kept = [each for each in metadata.get("ownerReferences") or [] if each["uid"] not in uids]
+    version = metadata["resourceVersion"]
+    return {"metadata": {"resourceVersion": version, "ownerReferences": kept or None}}
+
+
+def managed_fields(entries: list[Json], resource_version: str) -> Json:
+    """Return the patch of the field managers; no managers at all are written as one empty entry."""
+    return {"metadata": {"resourceVersion": resource_version, "managedFields": entries or [{}]}}
+
+
+def backup_phase(phase: Phase, now: datetime, successor: str = "") -> Json:
+    """Return the patch of a backup's labels; its data cannot change."""
+    metadata: Json = {"labels": {names.PHASE_LABEL: phase.value}}
+    if phase is Phase.SUPERSEDED:
+        metadata["annotations"] = {
+            names.SUPERSEDED_AT: format_time(now),
+            names.SUCCESSOR: successor or None,
+        }
+    return {"metadata": metadata}
+
+
+def _versioned(resource_version: str, annotations: dict[str, str] | dict[str, None]) -> Json:
+    return {"metadata": {"resourceVersion": resource_version, "annotations": annotations}}
