@@ -1,0 +1,223 @@
+"""The flags of the parts. Each can also be set by an environment variable; a flag wins.
+
+A bad value ends the command with exit code 2 before anything starts, and its message names the
+flag, the variable, the value and what is allowed.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import click
+
+from rso.app import settings
+from rso.app.settings import Settings
+
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+Value = TypeVar("Value")
+Callback = Callable[[click.Context, click.Parameter, str | None], Value | None]
+
+
+def checked(convert: Callable[[str], Value]) -> Callback[Value]:
+    """Return a callback that turns ValueError into the message of a bad flag."""
+
+    def callback(_: click.Context, __: click.Parameter, text: str | None) -> Value | None:
+        try:
+            return None if text is None else convert(text)
+        except ValueError as fault:
+            raise click.BadParameter(str(fault)) from None
+
+    return callback
+
+
+def option(flag: str, name: str, **attributes: Any) -> Option:  # noqa: ANN401  click's own
+    """Return an option with its variable: `--key-dir` is `RSO_KEY_DIR`."""
+    variable = "RSO_" + flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(flag, name, envvar=variable, show_envvar=True, **attributes)
+
+
+def compose(*options: Option) -> Option:
+    """Return a decorator that adds options, in the order of the help page."""
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+def cluster_options() -> Option:
+    """Return the flags that say which cluster, and as whom."""
+    return compose(
+        option(
+            "--kubeconfig",
+            "kubeconfig",
+            metavar="FILE",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Kubeconfig file. In a Pod the ServiceAccount is used instead.",
+        ),
+        option("--context", "context", metavar="NAME", help="Context of the kubeconfig."),
+    )
+
+
+def log_options() -> Option:
+    """Return the flags that say what is logged, and how."""
+    return compose(
+        option(
+            "--log-format",
+            "log_format",
+            default="text",
+            show_default=True,
+            type=click.Choice(get_args(settings.LogFormat)),
+            help="Lines for people, or one JSON object a line.",
+        ),
+        option(
+            "--log-level",
+            "log_level",
+            default="info",
+            show_default=True,
+            type=click.Choice(get_args(settings.LogLevel), case_sensitive=False),
+            help="The least severe lines that are shown.",
+        ),
+    )
+
+
+def serving_options() -> Option:
+    """Return the flag for metrics and probes."""
+    return option(
+        "--metrics-bind",
+        "metrics_bind",
+        metavar="HOST:PORT",
+        default=":8080",
+        show_default=True,
+        callback=checked(settings.bind_address),
+        help="Where /metrics, /healthz and /readyz are served; 0 for nowhere.",
+    )
+
+
+def scope_options() -> Option:
+    """Return the flags that say where to work, and where the operator itself lives."""
+    return compose(
+        option(
+            "--namespace",
+            "namespaces",
+            metavar="NAME,...",
+            callback=checked(settings.namespaces),
+            help="Work in these namespaces only, with Roles instead of a ClusterRole.",
+        ),
+        option(
+            "--operator-namespace",
+            "operator_namespace",
+            metavar="NAME",
+            default="rso-system",
+            show_default=True,
+            callback=checked(settings.namespace),
+            help="The operator's own namespace: its backups and its Lease.",
+        ),
+    )
+
+
+def lease_options() -> Option:
+    """Return the flags about who of several works."""
+    return compose(
+        option(
+            "--leader-elect/--no-leader-elect",
+            "leader_elect",
+            default=True,
+            show_default=True,
+            help="Work only while holding the Lease. Needed with more than one replica.",
+        ),
+        option(
+            "--identity",
+            "identity",
+            metavar="ID",
+            callback=checked(settings.identity),
+            show_default="host name and a random part",
+            help="Name of this process in the Lease.",
+        ),
+    )
+
+
+def bound_options() -> Option:
+    """Return the flags that say how far a set may grow."""
+    return compose(
+        option(
+            "--max-size",
+            "max_size_bytes",
+            metavar="SIZE",
+            default="2000Gi",
+            show_default=True,
+            callback=checked(settings.size_bytes),
+            help="The largest volume that may be wished for; a set may set a lower one.",
+        ),
+        option(
+            "--max-factor",
+            "max_factor",
+            metavar="N",
+            default="10",
+            show_default=True,
+            callback=checked(settings.count),
+            help="A wish over N times the template's size needs the annotation `confirm`.",
+        ),
+        option(
+            "--template-follows",
+            "template_follows",
+            default="never",
+            show_default=True,
+            type=click.Choice(get_args(settings.TemplateFollows)),
+            help="Whether the template of an auto-scaled set grows too. Needs the webhook.",
+        ),
+    )
+
+
+def work_options() -> Option:
+    """Return the flags about the work itself."""
+    return compose(
+        option(
+            "--concurrency",
+            "concurrency",
+            metavar="N",
+            default="8",
+            show_default=True,
+            callback=checked(settings.count),
+            help="How many sets are worked on at a time.",
+        ),
+        option(
+            "--recreate-concurrency",
+            "recreate_concurrency",
+            metavar="N",
+            default="1",
+            show_default=True,
+            callback=checked(settings.count),
+            help="How many sets may be absent at a time.",
+        ),
+        option(
+            "--key-dir",
+            "key_dir",
+            metavar="DIR",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="The mounted Secret of `rso keygen`. Without it no set is recreated.",
+        ),
+    )
+
+
+def resizer_options() -> Option:
+    """Return all flags of `rso resizer`; their values make `resizer_settings`."""
+    return compose(
+        cluster_options(),
+        scope_options(),
+        lease_options(),
+        work_options(),
+        bound_options(),
+        serving_options(),
+        log_options(),
+    )
+
+
+def resizer_settings(values: Mapping[str, Any]) -> Settings:
+    """Return the settings that the flags of `resizer_options` gave."""
+    # None is "not given" to click, and "off" for the address.
+    given = (name for name, value in values.items() if value is not None or name == "metrics_bind")
+    return Settings(**{name: values[name] for name in given})
