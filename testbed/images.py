@@ -1,0 +1,60 @@
+"""Builds container images with buildah: no registry, no daemon."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from testbed.cache import HERE
+from testbed.node import SANDBOX_IMAGE
+from testbed.process import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.progress import Step
+
+
+def build_busybox(step: Step, archives: Path, work: Path) -> None:
+    """Write the image of sandboxes and test Pods as a Docker archive.
+
+    It holds Debian's busybox with its libraries: the static one crashes in name look-ups.
+    """
+    step.begin("building", 3)
+    context = work / "busybox"
+    root = context / "rootfs"
+    (root / "bin").mkdir(parents=True)
+    run("apt-get", "download", "busybox", cwd=context)
+    step.advance()
+    [package] = context.glob("busybox_*.deb")
+    run("dpkg-deb", "-x", str(package), str(context / "package"))
+    shutil.copy(context / "package" / "bin" / "busybox", root / "bin" / "busybox")
+    for library in re.findall(r"(/\S+)", run("ldd", str(root / "bin" / "busybox"))):
+        copied = root / library.lstrip("/")
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, copied)
+    file = HERE / "images" / "busybox" / "Dockerfile"
+    build_image(work, context, SANDBOX_IMAGE, ("--file", str(file)))
+    step.advance()
+    save_image(work, SANDBOX_IMAGE, archives / "busybox.tar")
+    step.finish()
+
+
+def build_image(work: Path, context: Path, tag: str, options: tuple[str, ...] = ()) -> None:
+    """Build a Dockerfile; isolation by chroot needs no right that a sandbox may lack."""
+    isolated = ("--isolation", "chroot", "--layers=false", "--pull=never")
+    run(*buildah(work), "build", *isolated, "--tag", tag, *options, str(context))
+
+
+def save_image(work: Path, tag: str, archive: Path) -> None:
+    """Write an image as the archive that `ctr images import` reads."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    archive.unlink(missing_ok=True)
+    run(*buildah(work), "push", tag, f"docker-archive:{archive}:{tag}")
+
+
+def buildah(work: Path) -> tuple[str, ...]:
+    """Return buildah with its state in one directory, which works on any file system."""
+    places = ("--root", str(work / "root"), "--runroot", str(work / "run"))
+    return ("buildah", *places, "--storage-driver", "vfs")
