@@ -1,6 +1,5 @@
 """The envelope opens only for the set, the attempt and the key it was made for."""
 
-import copy
 import gzip
 import hashlib
 import os
@@ -216,7 +215,10 @@ def test_a_config_map_gives_back_what_it_keeps() -> None:
     body = config_map(HEADER, envelope)
     labels = body["metadata"]["labels"]
 
-    assert (HEADER, envelope) == (header_of(body), envelope_of(body))
+    assert (HEADER, envelope) == (
+        header_of(HEADER.backup_name, body["data"]),
+        envelope_of(HEADER.backup_name, body["binaryData"]),
+    )
     assert body["immutable"] is True
     assert set(BACKUP_SELECTOR.split(",")) <= {f"{key}={value}" for key, value in labels.items()}
     assert PHASE_LABEL not in labels
@@ -231,21 +233,27 @@ def test_a_config_map_carries_its_phase() -> None:
 
 def test_a_backup_moved_to_another_name_is_refused() -> None:
     """A ConfigMap whose name is not the hash of its header is refused."""
-    body = copy.deepcopy(config_map(HEADER, b""))
-    body["metadata"]["name"] = backup_name("another", "shop", "db", HEADER.uid)
+    body = config_map(HEADER, b"")
+    other = backup_name("another", "shop", "db", HEADER.uid)
 
     with pytest.raises(BackupUnreadable, match="not that of its header"):
-        header_of(body)
+        header_of(other, body["data"])
 
 
-@pytest.mark.parametrize("section", ["data", "binaryData"])
-@pytest.mark.parametrize("damage", [None, {}, {"header": "{", "backup": "*"}])
-def test_a_damaged_config_map_is_refused(section: str, damage: object) -> None:
-    """A ConfigMap of ours without readable data is refused, and named."""
-    body = config_map(HEADER, seal(KEYS, HEADER, CONTENT)) | {section: damage}
+@pytest.mark.parametrize("text", [None, "", "{", "{}", "[]"])
+def test_a_damaged_header_is_refused(text: str | None) -> None:
+    """A ConfigMap of ours without a readable header is refused, and named."""
+    with pytest.raises(BackupUnreadable, match=HEADER.backup_name):
+        header_of(HEADER.backup_name, {} if text is None else {"header": text})
+
+
+@pytest.mark.parametrize("text", [None, "", "*", "U1JC"])
+def test_a_damaged_envelope_is_refused(text: str | None) -> None:
+    """A ConfigMap of ours without a readable envelope is refused, and named."""
+    binary_data = {} if text is None else {"backup": text}
 
     with pytest.raises(BackupUnreadable, match=HEADER.backup_name):
-        open_(KEYS, header_of(body), envelope_of(body))
+        open_(KEYS, HEADER, envelope_of(HEADER.backup_name, binary_data))
 
 
 def test_names_of_backups_do_not_change() -> None:

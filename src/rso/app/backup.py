@@ -196,14 +196,13 @@ def config_map(header: Header, envelope: bytes, phase: Phase | None = None) -> d
     }
 
 
-def header_of(body: Mapping[str, Any]) -> Header:
-    """Return the header of a ConfigMap, in clear and not authenticated: `open_` does that.
+def header_of(name: str, data: Mapping[str, str]) -> Header:
+    """Return the header in a ConfigMap's `data`, in clear and not authenticated: `open_` does that.
 
-    Raises: BackupUnreadable, when there is none or the name is not its hash.
+    Raises: BackupUnreadable, when there is none or the ConfigMap's name is not its hash.
     """
-    name = _name(body)
     try:
-        header = msgspec.json.decode(_entry(body, "data", "header"), type=Header)
+        header = msgspec.json.decode(data.get("header", ""), type=Header)
     except msgspec.MsgspecError:
         raise BackupUnreadable(f"backup {name} cannot be read: its header is damaged") from None
     if header.backup_name != name:
@@ -211,15 +210,15 @@ def header_of(body: Mapping[str, Any]) -> Header:
     return header
 
 
-def envelope_of(body: Mapping[str, Any]) -> bytes:
-    """Return the envelope that a ConfigMap keeps.
+def envelope_of(name: str, binary_data: Mapping[str, str]) -> bytes:
+    """Return the envelope in a ConfigMap's `binaryData`.
 
-    Raises: BackupUnreadable, when there is none.
+    Raises: BackupUnreadable, when it is not base64.
     """
     try:
-        return base64.b64decode(_entry(body, "binaryData", "backup"), validate=True)
+        return base64.b64decode(binary_data.get("backup", ""), validate=True)
     except binascii.Error:
-        raise BackupUnreadable(f"backup {_name(body)} cannot be read: damaged data") from None
+        raise BackupUnreadable(f"backup {name} cannot be read: its data is damaged") from None
 
 
 def _bound(header: Header, *more: str) -> bytes:
@@ -285,14 +284,6 @@ def _unreadable(header: Header, why: str) -> BackupUnreadable:
         f"backup {header.backup_name} of the StatefulSet {header.namespace}/{header.name} "
         f"cannot be read: {why}"
     )
-
-
-def _name(body: Mapping[str, Any]) -> str:
-    return str(body.get("metadata", {}).get("name", ""))
-
-
-def _entry(body: Mapping[str, Any], section: str, key: str) -> str:
-    return str((body.get(section) or {}).get(key, ""))
 
 
 def _shown(text: str) -> str:
