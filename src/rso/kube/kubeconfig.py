@@ -118,7 +118,7 @@ def _configure(
     configuration = Configuration()
     with tempfile.TemporaryDirectory(prefix="rso-") as directory:  # keys leave with it
         try:
-            load_kube_config(  # type: ignore[no-untyped-call]  the library has no types here
+            load_kube_config(  # type: ignore[no-untyped-call]  # the library has no types here
                 chosen.paths, chosen.context, configuration, temp_file_path=directory
             )
         except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
