@@ -131,9 +131,9 @@ def from_kubeconfig(
     ``~/.kube/config``; ``context`` None means the current one.
     Raises: NoCredentials, with what is missing.
     """
-    from rso.kube import kubeconfig  # noqa: PLC0415  a heavy library that a Pod never needs
+    from rso.kube.kubeconfig import load  # noqa: PLC0415  a heavy library; no Pod needs it
 
-    return kubeconfig.load(path, context, clock or SystemClock())
+    return load(path, context, clock or SystemClock())
 
 
 def tls(ca_file: Path | str | None = None) -> ssl.SSLContext:
