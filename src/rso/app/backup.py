@@ -55,7 +55,11 @@ _NAME_DIGITS = 40
 
 
 class TooLarge(ValueError):
-    """The set does not fit into a ConfigMap; nothing has been written."""
+    """The set does not fit into a ConfigMap; nothing has been written. `size_bytes` says why."""
+
+    def __init__(self, what: str, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(f"{what} has {size_bytes} bytes; {limit_bytes} fit")
+        self.size_bytes = size_bytes
 
 
 class BackupUnreadable(Exception):
@@ -144,7 +148,7 @@ def seal(keys: Keys, header: Header, content: Mapping[str, Any]) -> bytes:
     """
     plain = msgspec.json.encode(content, order="sorted")
     if len(plain) > MAX_CONTENT_BYTES:
-        raise TooLarge(f"the set has {len(plain)} bytes; a backup takes {MAX_CONTENT_BYTES}")
+        raise TooLarge("the set", len(plain), MAX_CONTENT_BYTES)
     data_key = AESGCM.generate_key(bit_length=KEY_BYTES * 8)
     wrap_nonce, nonce = os.urandom(_NONCE_BYTES), os.urandom(_NONCE_BYTES)
     wrapped = AESGCM(keys.by_id[keys.primary]).encrypt(
@@ -156,7 +160,7 @@ def seal(keys: Keys, header: Header, content: Mapping[str, Any]) -> bytes:
     front = _MAGIC + bytes([_VERSION, len(key_id)]) + key_id
     envelope = front + wrap_nonce + wrapped + nonce + body
     if len(envelope) > MAX_BYTES:
-        raise TooLarge(f"the backup has {len(envelope)} bytes; a ConfigMap takes {MAX_BYTES}")
+        raise TooLarge("the backup", len(envelope), MAX_BYTES)
     return envelope
 
 

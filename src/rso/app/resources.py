@@ -27,7 +27,7 @@ class BackupMap(Struct, frozen=True):
     """A backup's ConfigMap without its envelope."""
 
     metadata: Metadata
-    data: dict[str, str] = {}
+    data: dict[str, str] = {}  # noqa: RUF012  frozen, never mutated
 
     @property
     def labels(self) -> Labels:

@@ -66,9 +66,16 @@ def managed_fields(entries: list[Json], resource_version: str) -> Json:
     return {"metadata": {"resourceVersion": resource_version, "managedFields": entries or [{}]}}
 
 
-def backup_phase(phase: Phase, now: datetime, successor: str = "") -> Json:
-    """Return the patch of a backup's labels; its data cannot change."""
-    metadata: Json = {"labels": {names.PHASE_LABEL: phase.value}}
+def backup_phase(phase: Phase, resource_version: str, now: datetime, successor: str = "") -> Json:
+    """Return the patch of a backup's labels; its data cannot change.
+
+    It carries the resourceVersion, so that a label sent before a crash cannot land on top of a
+    later one.
+    """
+    metadata: Json = {
+        "resourceVersion": resource_version,
+        "labels": {names.PHASE_LABEL: phase.value},
+    }
     if phase is Phase.SUPERSEDED:
         metadata["annotations"] = {
             names.SUPERSEDED_AT: format_time(now),

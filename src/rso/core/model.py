@@ -222,6 +222,11 @@ class Volume(Struct, frozen=True):
     metadata: Metadata
     spec: VolumeSpec = VolumeSpec()
 
+    @property
+    def capacity(self) -> str:
+        """The real size as a quantity."""
+        return self.spec.capacity.get("storage", "0")
+
 
 class ClaimSource(Struct, frozen=True):
     """A claim as a Pod names it."""

@@ -1,0 +1,118 @@
+"""Makes a World: what the view holds, and answers to what `plan` has asked.
+
+The only place that reads for a decision. Answers are kept while they may still be true; `plan`
+itself judges them by their resourceVersion, so a kept answer can only save a request.
+"""
+
+from msgspec.structs import replace
+
+from rso.app.answers import Questions
+from rso.app.backup import backup_name
+from rso.app.seal import Sealer
+from rso.app.view import View
+from rso.core.actions import Ask, AskBackup, AskGrowth, AskLive, AskPods, AskProof
+from rso.core.model import Claim, StatefulSet
+from rso.core.policy import Bounds, has_own_annotation
+from rso.core.world import Answers, Backup, Growth, Key, Saved, Unreadable, World
+from rso.kube.clock import Clock
+from rso.kube.errors import NotFound
+
+
+class Gatherer:
+    """Reads for decisions about many sets."""
+
+    def __init__(
+        self, view: View, questions: Questions, sealer: Sealer, bounds: Bounds, clock: Clock
+    ) -> None:
+        self.questions = questions
+        self._view = view
+        self._sealer = sealer
+        self._bounds = bounds
+        self._clock = clock
+        self._answers: dict[Key, Answers] = {}
+
+    def world(self, key: Key, *, has_turn: bool) -> World:
+        """Return everything that one decision about this set reads."""
+        statefulset = self._view.statefulset(key)
+        backups = self._backups(key, statefulset)
+        return World(
+            key=key,
+            now=self._clock.now(),
+            bounds=self._bounds,
+            statefulset=statefulset,
+            claims=self._claims(key, statefulset, backups),
+            backups=backups,
+            has_key=self._sealer.has_key,
+            has_turn=has_turn,
+            answers=self._answers.get(key, Answers()),
+        )
+
+    async def ask(self, world: World, question: Ask) -> None:
+        """Ask one question and keep the answer.
+
+        Raises: ApiError, Unreachable; Conflict and NotFound mean that something has changed.
+        """
+        answers = self._answers.get(world.key, Answers())
+        self._answers[world.key] = await self._answered(world, answers, question)
+
+    def learn_backup(self, key: Key, uid: str, saved: Saved | Unreadable) -> None:
+        """Keep what was just read from a backup."""
+        answers = self._answers.get(key, Answers())
+        self._answers[key] = replace(answers, backups={**answers.backups, uid: saved})
+
+    def learn_namespace_gone(self, key: Key) -> None:
+        """Keep that the namespace of an absent set is being deleted."""
+        answers = self._answers.get(key, Answers())
+        self._answers[key] = replace(answers, is_namespace_gone=True)
+
+    def forget(self, key: Key) -> None:
+        """Drop every answer: the next look asks again."""
+        self._answers.pop(key, None)
+
+    def settle(self, key: Key) -> None:
+        """Keep only the sizes of volumes: a set that is done is not asked about again."""
+        answers = self._answers.pop(key, None)
+        if answers is not None and answers.growth.claims:
+            self._answers[key] = Answers(growth=Growth(claims=answers.growth.claims))
+
+    async def _answered(self, world: World, answers: Answers, question: Ask) -> Answers:
+        match question:
+            case AskGrowth():
+                growth = await self.questions.growth(world, question)
+                return replace(answers, growth=growth)
+            case AskPods():
+                pods = await self.questions.pods(world.key, _living(world))
+                return replace(answers, pods=pods)
+            case AskLive():
+                return replace(answers, live=await self.questions.live(world.key))
+            case AskProof():
+                proof = await self.questions.proof(world, question.sizes)
+                return replace(answers, proof=proof)
+            case AskBackup():
+                uid, saved = await self.questions.backup(question)
+                return replace(answers, backups={**answers.backups, uid: saved})
+
+    def _claims(
+        self, key: Key, statefulset: StatefulSet | None, backups: tuple[Backup, ...]
+    ) -> tuple[Claim, ...]:
+        """Return the claims, but only for a set that asks for something."""
+        if statefulset is None or not (has_own_annotation(statefulset) or backups):
+            return ()
+        return self._view.claims(key)
+
+    def _backups(self, key: Key, statefulset: StatefulSet | None) -> tuple[Backup, ...]:
+        """Return the backups of the set, also one that can be told by its name only."""
+        found = self._view.backups(key)
+        if statefulset is None:
+            return found
+        uid = statefulset.metadata.uid
+        own = self._view.backup(backup_name(self._sealer.cluster, *key, uid))
+        if own is None or not own.fault:
+            return found
+        return (*found, replace(own, statefulset_uid=uid))
+
+
+def _living(world: World) -> StatefulSet:
+    if world.statefulset is None:
+        raise NotFound(404, "NotFound", "the set has gone")
+    return world.statefulset

@@ -1,0 +1,59 @@
+"""Tells people: Events on the set, and one line in the log for each thing done or refused."""
+
+import logging
+
+from rso.app.log import Logger
+from rso.core.actions import SetStatus
+from rso.core.names import Note, Reason
+from rso.core.world import Key, World
+from rso.kube.recorder import ObjectRef, Recorder
+
+_WARNINGS = frozenset({Note.PODS_CHANGED, Note.NAMESPACE_GONE, Note.STALE_REFERENCE})
+
+
+class Notices:
+    """The voice of one resizer. Nothing of a set but its identity is ever said (safety O11)."""
+
+    def __init__(self, recorder: Recorder, log: Logger | None = None) -> None:
+        self._recorder = recorder
+        self.log = log or Logger(logging.getLogger(__name__))
+
+    def about(self, world: World, **fields: object) -> Logger:
+        """Return a logger whose lines name the set."""
+        uid = world.statefulset.metadata.uid if world.statefulset else ""
+        namespace, name = world.key
+        return self.log.bind(namespace=namespace, set=name, uid=uid, **fields)
+
+    def status(self, world: World, step: SetStatus) -> None:
+        """Tell a new status as an Event: its word and its sentence."""
+        head, _, rest = step.text.partition(": ")
+        if head in ("Blocked", "Waiting"):
+            reason, _, sentence = rest.partition(": ")
+            kind = "Warning" if head == "Blocked" else "Normal"
+            self.event(world, kind, reason, sentence or rest)
+        elif head == "Growing":
+            self.event(world, "Normal", Note.GROWING, rest)
+        elif head == "Done":
+            self.event(world, "Normal", Note.RESIZED, rest)
+
+    def note(self, world: World, note: Note | Reason, sentence: str) -> None:
+        """Tell a step or a surprise."""
+        is_warning = isinstance(note, Reason) or note in _WARNINGS
+        self.event(world, "Warning" if is_warning else "Normal", note, sentence)
+
+    def event(self, world: World, kind: str, reason: str, sentence: str) -> None:
+        """Record an Event about the set, also one that is absent."""
+        self._recorder.event(_reference(world), kind, reason, sentence)
+
+
+def _reference(world: World) -> ObjectRef:
+    key: Key = world.key
+    metadata = world.statefulset.metadata if world.statefulset else None
+    return ObjectRef(
+        api_version="apps/v1",
+        kind="StatefulSet",
+        namespace=key.namespace,
+        name=key.name,
+        uid=metadata.uid if metadata else "",
+        resource_version=metadata.resource_version if metadata else "",
+    )
