@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from testbed.bed import Bed
     from testbed.components import Component
 
+API_SECONDS = 60.0
 RESTART_SECONDS = 0.5
 # A program that ends this often within a second of its start will not get better.
 HOPELESS_STARTS = 3
@@ -42,16 +43,24 @@ class Supervisor:
         self._running[process.pid] = (component, time.monotonic())
         self._bed.path("pids", component.name).write_text(str(process.pid))
 
-    def reap(self) -> None:
+    def run(self) -> None:
         """Start again whatever ends, for ever."""
         while True:
-            pid, status = os.wait()
-            if pid in self._running:
-                component, started = self._running.pop(pid)
-                print(f"{component.name} ended with status {status}", flush=True)
-                self._count(component.name, time.monotonic() - started)
-                time.sleep(RESTART_SECONDS)
-                self.start(component)
+            self._ended(*os.wait())
+
+    def restart_ended(self) -> None:
+        """Start again what has ended by now."""
+        while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+            self._ended(*ended)
+
+    def _ended(self, pid: int, status: int) -> None:
+        if pid not in self._running:
+            return
+        component, started = self._running.pop(pid)
+        print(f"{component.name} ended with status {status}", flush=True)
+        self._count(component.name, time.monotonic() - started)
+        time.sleep(RESTART_SECONDS)
+        self.start(component)
 
     def _count(self, name: str, lived_seconds: float) -> None:
         starts = self._hopeless.get(name, 0) + 1 if lived_seconds < 1 else 0
@@ -77,7 +86,13 @@ def supervise() -> None:
         supervisor.start(component)
     if bed.options.node:
         import_images(bed)
-    wait_until(admin_api(bed).is_ready, 60, "kube-apiserver")
+    api = admin_api(bed)
+
+    def api_is_ready() -> bool:
+        supervisor.restart_ended()
+        return api.is_ready()
+
+    wait_until(api_is_ready, API_SECONDS, "kube-apiserver")
     for component in components.later_components(bed):
         supervisor.start(component)
-    supervisor.reap()
+    supervisor.run()
