@@ -5,128 +5,40 @@ be seen by an alert. Names of sets are labels of one metric only, which is bound
 is ever labelled by claim.
 """
 
+import sys
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
-from typing import Literal, get_args
+from itertools import product
+from typing import TypeVar, get_args
 
-import msgspec
-import prometheus_client
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from rso.app.metric_table import (
+    CODES,
+    MAX_SET_SERIES,
+    REASONS,
+    TABLE,
+    BackupPhase,
+    Metric,
+    Recreation,
+    Result,
+    State,
+    markdown,
+)
 from rso.core.names import APP, Note, Reason
 
-MAX_SET_SERIES = 1000  # T18
-
-Result = Literal["step", "ask", "wait", "blocked", "done", "conflict", "error"]
-Recreation = Literal["done", "recovered", "name_taken"]
-State = Literal["growing", "waiting", "blocked", "done"]
-BackupPhase = Literal["saved", "deleting", "superseded"]
-
-_CODES = ("2xx", "3xx", "4xx", "404", "409", "422", "429", "5xx", "unreachable")
-_KINDS = ("statefulsets", "persistentvolumeclaims", "configmaps")
-_EVENTS = (*(each.value for each in Reason), *(each.value for each in Note))
-_REASONS = tuple(each.value for each in Reason)
-_WORK_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
-# The target is 0.1 s; beyond 60 s a person is needed.
-_ABSENCE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-
-
-class Metric(msgspec.Struct, frozen=True):
-    """A row of the table. `labels` is {label: its closed list, empty if there is none}."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: dict[str, tuple[str, ...]] = {}
-    buckets: tuple[float, ...] = ()
-
-
-TABLE = (
-    Metric(
-        "rso_reconciles_total",
-        "counter",
-        "Looks at a set, by what came of it: one step done, a question asked, waiting, blocked, "
-        "nothing to do, a conflict (normal: it is looked at again), or an error.",
-        {"result": get_args(Result)},
-    ),
-    Metric("rso_reconcile_seconds", "histogram", "Time of one look.", {}, _WORK_BUCKETS),
-    Metric("rso_queue_depth", "gauge", "Sets that wait for a worker."),
-    Metric("rso_claims_grown_total", "counter", "Claims whose request was raised."),
-    Metric("rso_claims_grown_bytes_total", "counter", "Bytes by which requests were raised."),
-    Metric(
-        "rso_recreates_total",
-        "counter",
-        "Sets that were replaced: in one go, recovered from a backup after a crash, or found "
-        "replaced by somebody else.",
-        {"result": get_args(Recreation)},
-    ),
-    Metric(
-        "rso_statefulset_absence_seconds",
-        "histogram",
-        "Time from the delete of a set to its create.",
-        {},
-        _ABSENCE_BUCKETS,
-    ),
-    Metric("rso_absent_statefulsets", "gauge", "Sets that are deleted by us and not yet back."),
-    Metric(
-        "rso_pods_changed_total", "counter", "Pods found changed after a recreate; never by us."
-    ),
-    Metric(
-        "rso_statefulsets",
-        "gauge",
-        "Sets with a wish, by state.",
-        {"phase": get_args(State)},
-    ),
-    Metric(
-        "rso_blocked_statefulsets",
-        "gauge",
-        "Sets that wait or are blocked, by reason; each has a page in the runbook.",
-        {"reason": _REASONS},
-    ),
-    Metric(
-        "rso_statefulset_state",
-        "gauge",
-        f"1 for each set that is not done; at most {MAX_SET_SERIES} sets, in the order of names.",
-        {"namespace": (), "name": (), "phase": (), "reason": ()},
-    ),
-    Metric("rso_backups", "gauge", "Backups that are kept.", {"phase": get_args(BackupPhase)}),
-    Metric("rso_unreadable_backups", "gauge", "Backups that cannot be opened; a person is needed."),
-    Metric("rso_keys_readable", "gauge", "1 if backups can be sealed; 0: no set is recreated."),
-    Metric("rso_leader", "gauge", "1 in the one process that works."),
-    Metric(
-        "rso_requests_total",
-        "counter",
-        "Requests to the API server by class of answer; codes of their own where they mean "
-        "something here.",
-        {"verb": (), "resource": (), "code": ()},
-    ),
-    Metric(
-        "rso_request_seconds",
-        "histogram",
-        "Time to the answer of a request; watches are not counted.",
-        {"verb": ("get", "list", "create", "update", "patch", "delete")},
-        _WORK_BUCKETS,
-    ),
-    Metric(
-        "rso_watch_restarts_total",
-        "counter",
-        "Watches that ended and were begun again.",
-        {"kind": _KINDS},
-    ),
-    Metric(
-        "rso_undecodable_objects_total",
-        "counter",
-        "Objects that could not be read and are not looked at.",
-        {"kind": _KINDS},
-    ),
-    Metric("rso_events_total", "counter", "Kubernetes Events by reason.", {"reason": _EVENTS}),
-    Metric("rso_build_info", "gauge", "1, labelled with the version.", {"version": ()}),
-)
-
-_Series = prometheus_client.Counter | prometheus_client.Gauge | prometheus_client.Histogram
+Made = TypeVar("Made", Counter, Gauge)
 
 
 class Metrics:
@@ -134,12 +46,14 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         # A time of birth beside each series would double their number.
-        prometheus_client.disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
         self._registry = registry
         self._states = _States()
         registry.register(self._states)
         ProcessCollector(registry=registry)
-        self._counters, self._gauges, self._histograms = _build(registry)
+        self._counters = _build(registry, Counter, "counter")
+        self._gauges = _build(registry, Gauge, "gauge")
+        self._histograms = {row.name: _histogram(registry, row) for row in _rows("histogram")}
         self._gauges["rso_build_info"].labels(version(APP)).set(1)
 
     def render(self) -> bytes:
@@ -193,7 +107,7 @@ class Metrics:
     def requested(self, verb: str, resource: str, status: int | None, seconds: float) -> None:
         """Count a request; `status` is None when no answer came."""
         requests = self._counters["rso_requests_total"]
-        for code in _CODES:
+        for code in CODES:
             requests.labels(verb, resource, code)  # so that the first failure is an increase
         requests.labels(verb, resource, _code(status)).inc()
         if verb != "watch":
@@ -219,18 +133,37 @@ class _States(Collector):
         states = Tally(state for state, _ in self.by_key.values())
         reasons = Tally(reason for _, reason in self.by_key.values())
         yield _family("rso_statefulsets", {(each,): states[each] for each in get_args(State)})
-        yield _family("rso_blocked_statefulsets", {(each,): reasons[each] for each in _REASONS})
+        yield _family("rso_blocked_statefulsets", {(each,): reasons[each] for each in REASONS})
         unfinished = sorted((*key, *state) for key, state in self.by_key.items() if _open(state))
         shown = unfinished[:MAX_SET_SERIES]
         yield _family("rso_statefulset_state", dict.fromkeys(shown, 1))
 
 
-def markdown() -> str:
-    """Return the table for the user's guide."""
-    head = "| metric | type | labels | meaning |\n|---|---|---|---|\n"
-    return head + "".join(
-        f"| `{row.name}` | {row.kind} | {', '.join(row.labels)} | {row.help} |\n" for row in TABLE
+def _rows(kind: str) -> Iterator[Metric]:
+    return (row for row in TABLE if row.kind == kind and not row.is_computed)
+
+
+def _build(registry: CollectorRegistry, make: type[Made], kind: str) -> dict[str, Made]:
+    made = {}
+    for row in _rows(kind):
+        metric = made[row.name] = make(row.name, row.help, tuple(row.labels), registry=registry)
+        _start(metric, row)
+    return made
+
+
+def _histogram(registry: CollectorRegistry, row: Metric) -> Histogram:
+    histogram = Histogram(
+        row.name, row.help, tuple(row.labels), registry=registry, buckets=row.buckets
     )
+    _start(histogram, row)
+    return histogram
+
+
+def _start(metric: Counter | Gauge | Histogram, row: Metric) -> None:
+    """Make the series of closed lists; a list that is not closed makes none."""
+    for values in product(*row.labels.values()):
+        if values:
+            metric.labels(*values)
 
 
 def _open(state: tuple[State, str]) -> bool:
@@ -252,4 +185,8 @@ def _family(name: str, values: Mapping[tuple[str, ...], int]) -> GaugeMetricFami
 def _code(status: int | None) -> str:
     if status is None:
         return "unreachable"
-    return str(status) if str(status) in _CODES else f"{status // 100}xx"
+    return str(status) if str(status) in CODES else f"{status // 100}xx"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
