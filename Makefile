@@ -1,0 +1,87 @@
+# What a person types. `make help` lists it; a fresh machine needs only Go, Python and root.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Where Debian and Go's own archive put programs that a bare PATH lacks.
+export PATH := $(PATH):/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+CODE := src testbed tests $(wildcard bench)
+WORKERS ?= 2
+TIMES := .cache/times
+
+# $(call step,name,command): runs the command, and notes how long it took.
+define step
+	@echo "== $(1)"; SECONDS=0; $(2); echo "$$SECONDS s $(1)" >> $(TIMES)
+endef
+
+.PHONY: help demo test check setup packages programs cluster bench static fast-tests all-tests times
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: setup ## show a set grow on a real cluster (12 minutes the first time, then seconds)
+	@$(RUN)/python -m testbed.demo
+
+test: setup times static all-tests ## all checks and tests (45 minutes the first time, then 20)
+	@echo "== times"; cat $(TIMES)
+
+check: $(INSTALLED) times static fast-tests ## checks and tests that need no cluster (1 minute)
+	@echo "== times"; cat $(TIMES)
+
+setup: packages $(INSTALLED) programs ## install and build whatever is missing
+
+cluster: setup ## bring up a cluster with a real node and print its kubeconfig
+	@$(RUN)/python -m testbed up --node --fake-nodes 1
+	@echo "Use it: export KUBECONFIG=<the line above>. End it: $(RUN)/python -m testbed down"
+
+bench: setup ## measure; the figures are printed as JSON
+	@$(RUN)/python -m bench
+
+packages:
+	@missing="$$($(PYTHON) -m testbed missing-packages)"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -n "$${missing// /}" ]; then \
+	  echo "Installing Debian packages: $$missing"; \
+	  if [ "$$(id -u)" != 0 ]; then echo "This needs root: apt-get install $$missing" >&2; exit 1; fi; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get -qq update; \
+	  apt-get -qq install -y --no-remove --no-install-recommends $$missing > /dev/null; \
+	fi
+
+$(INSTALLED): requirements/dev.txt pyproject.toml | packages
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo "Installing Python packages into $(VENV): about a minute."
+	@[ -x $(RUN)/pip ] || $(PYTHON) -m venv $(VENV)
+	@$(RUN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(RUN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+programs: $(INSTALLED)
+	@$(RUN)/python -m testbed build > $(VENV)/build.log 2>&1 || { cat $(VENV)/build.log; exit 1; }
+
+times:
+	@mkdir -p $(dir $(TIMES)); : > $(TIMES)
+
+static:
+	$(call step,ruff,$(RUN)/ruff check $(CODE) && $(RUN)/ruff format --check $(CODE))
+	$(call step,mypy,$(RUN)/mypy)
+	$(call step,import-linter,$(RUN)/lint-imports --no-cache)
+	$(call step,codespell,$(RUN)/codespell $$(git ls-files '*.py' '*.md' '*.yaml' '*.go' Makefile))
+
+fast-tests:
+	$(call step,tests without a cluster,$(RUN)/pytest -q -n $(WORKERS) -m "not cluster and not node")
+
+# 100 % of the branches that decide, 90 % elsewhere; programs that tests start count too.
+all-tests:
+	@$(RUN)/coverage erase
+	$(call step,all tests,$(RUN)/coverage run -m pytest -q -n $(WORKERS) --durations=10)
+	@$(RUN)/coverage combine --quiet
+	$(call step,coverage of core,$(RUN)/coverage report --include='src/rso/core/*' --fail-under=100 --skip-covered)
+	$(call step,coverage elsewhere,$(RUN)/coverage report --omit='src/rso/core/*' --fail-under=90 --skip-covered)
