@@ -135,9 +135,7 @@ class ApiServer:
         await self._send_changes(answer, int(query["resourceVersion"]), orders)
         return answer
 
-    async def _send_changes(
-        self, answer: web.StreamResponse, version: int, orders: int
-    ) -> None:
+    async def _send_changes(self, answer: web.StreamResponse, version: int, orders: int) -> None:
         if version < self.oldest:
             await answer.write(expired())
             return

@@ -80,7 +80,7 @@ async def watching(
             )
             running = asyncio.ensure_future(watched.informer.run())
             try:
-                await until(lambda: watched.informer.synced.is_set(), watched.clock)
+                await until(watched.informer.synced.is_set, watched.clock)
                 await until(lambda: watched.server.requests("watch"), watched.clock)
                 yield
             finally:
@@ -145,7 +145,7 @@ async def test_s4_error_event(watched: Watched) -> None:
     watched.server.end_watches(failed())
     await watched.converges()
 
-    assert 1 == len(watched.server.requests("list"))
+    assert len(watched.server.requests("list")) == 1
 
 
 async def test_s5_server_away(watched: Watched) -> None:
@@ -208,7 +208,7 @@ async def test_long_watch_continues_at_once(watched: Watched) -> None:
     watched.server.end_watches()
     await until(lambda: len(watched.server.requests("watch")) == 2)
 
-    assert 1 == len(watched.server.requests("list"))
+    assert len(watched.server.requests("list")) == 1
 
 
 async def test_bookmark_moves_the_version(watched: Watched) -> None:
@@ -218,8 +218,8 @@ async def test_bookmark_moves_the_version(watched: Watched) -> None:
     await until(lambda: len(watched.server.requests("watch")) == 2, watched.clock)
 
     last = watched.server.requests("watch")[-1]
-    assert "77" == last.query["resourceVersion"]
-    assert "true" == last.query["allowWatchBookmarks"]
+    assert last.query["resourceVersion"] == "77"
+    assert last.query["allowWatchBookmarks"] == "true"
 
 
 async def test_garbage_lists_again(watched: Watched) -> None:
@@ -237,9 +237,9 @@ async def test_other_uid_after_list(watched: Watched) -> None:
     watched.server.put("a", uid="second")
     watched.server.forget()
     watched.server.end_watches(expired())
-    await until(lambda: watched.is_true(), watched.clock)
+    await until(watched.is_true, watched.clock)
 
-    assert [("uid-of-a", None), (None, "second")] == watched.changes[3:]
+    assert watched.changes[3:] == [("uid-of-a", None), (None, "second")]
 
 
 async def test_undecodable_event_is_skipped(watched: Watched) -> None:
@@ -249,7 +249,7 @@ async def test_undecodable_event_is_skipped(watched: Watched) -> None:
     watched.server.put("d")
     await until(lambda: "d" in watched.names())
 
-    assert 2 == watched.undecodable
+    assert watched.undecodable == 2
     assert {"a", "b", "c", "d"} == watched.names()
 
 
@@ -260,7 +260,7 @@ async def test_undecodable_deletion_counts(watched: Watched) -> None:
     watched.server.put("b", uid="second", size="big")
     await until(lambda: {"c"} == watched.names())
 
-    assert [("uid-of-a", None), ("uid-of-b", None)] == watched.changes[3:]
+    assert watched.changes[3:] == [("uid-of-a", None), ("uid-of-b", None)]
 
 
 async def test_undecodable_in_list_is_not_deleted(watched: Watched) -> None:
@@ -272,7 +272,7 @@ async def test_undecodable_in_list_is_not_deleted(watched: Watched) -> None:
     await until(lambda: watched.undecodable == 1, watched.clock)
 
     assert {"a", "b", "c"} == watched.names()
-    assert [] == watched.changes[3:]
+    assert watched.changes[3:] == []
 
 
 async def test_listener_may_fail(watched: Watched) -> None:
@@ -308,8 +308,8 @@ async def test_lists_in_pages() -> None:
         watched.server.put(f"thing-{number}")
     async with watching(watched):
         assert watched.is_true()
-        assert 6 == len(watched.server.requests("list"))
-        assert 10 == len(watched.changes)
+        assert len(watched.server.requests("list")) == 6
+        assert len(watched.changes) == 10
 
 
 async def test_wait_gone(watched: Watched) -> None:
@@ -323,7 +323,7 @@ async def test_wait_gone(watched: Watched) -> None:
     watched.server.put("b", uid="second")
     await asyncio.gather(deleted, replaced)
 
-    assert (False, False) == still
+    assert still == (False, False)
 
 
 async def test_wait_gone_at_once(watched: Watched) -> None:
@@ -331,7 +331,7 @@ async def test_wait_gone_at_once(watched: Watched) -> None:
     await watched.informer.wait_gone("default", "a", "another")
     await watched.informer.wait_gone("default", "unknown", "uid")
 
-    assert "uid-of-a" == watched.informer.get("default", "a").metadata.uid  # type: ignore[union-attr]  # it is there
+    assert watched.informer.get("default", "a").metadata.uid == "uid-of-a"  # type: ignore[union-attr]  # it is there
 
 
 async def test_last_seen(watched: Watched) -> None:
@@ -340,7 +340,7 @@ async def test_last_seen(watched: Watched) -> None:
     watched.server.put("d")
     await until(lambda: "d" in watched.names())
 
-    assert 50 == watched.informer.last_seen
+    assert watched.informer.last_seen == 50
 
 
 class Impatient:

@@ -173,16 +173,36 @@ class Lease:
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(self._retry)
-            spec = {**self._record["spec"], "renewTime": self._now()}
             try:
-                await self._store(self._record, spec)
-            except (Conflict, NotFound):
-                await self._look()
+                await self._update()
+            except LeaseLost:
+                raise
             except (KubeError, TimeoutError) as error:
                 self._log("cannot renew the Lease", error)
 
-    async def _look(self) -> None:
-        """Learn the version of a record that is still ours.
+    async def _release(self) -> None:
+        try:
+            # One second, for rivals that wait even for a record without a holder.
+            await self._update(holderIdentity="", leaseDurationSeconds=1)
+        except (KubeError, TimeoutError) as error:
+            self._log("cannot give the Lease back", error)
+
+    async def _update(self, **changes: object) -> None:
+        """Write our record; a conflict with somebody who left the holder alone is no loss.
+
+        Raises: LeaseLost.
+        """
+        try:
+            await self._store(self._record, self._renewed(changes))
+        except (Conflict, NotFound):
+            self._record = await self._look()
+            await self._store(self._record, self._renewed(changes))
+
+    def _renewed(self, changes: dict[str, object]) -> dict[str, Any]:
+        return {**self._record["spec"], **changes, "renewTime": self._now()}
+
+    async def _look(self) -> dict[str, Any]:
+        """Return the record, if it is still ours.
 
         Raises: LeaseLost, when it is not.
         """
@@ -190,25 +210,10 @@ class Lease:
             record = await self._within(self._get())
         except NotFound:
             raise LeaseLost("somebody deleted it") from None
-        except (KubeError, TimeoutError) as error:
-            self._log("cannot read the Lease", error)
-            return
         spec = record.get("spec") or {}
         if _mark(spec) not in self._sent:
             raise LeaseLost(f"held by {errors.printable(str(spec.get('holderIdentity')))}")
-        self._record = record
-
-    async def _release(self) -> None:
-        spec = {**self._record["spec"], "holderIdentity": "", "renewTime": self._now()}
-        spec["leaseDurationSeconds"] = 1  # for rivals that wait even for a record without holder
-        try:
-            try:
-                await self._store(self._record, spec)
-            except Conflict:  # a renewal that was cut has arrived
-                await self._look()
-                await self._store(self._record, spec)
-        except (KubeError, TimeoutError) as error:
-            self._log("cannot give the Lease back", error)
+        return record
 
     async def _get(self) -> dict[str, Any]:
         return await self._client.get(LEASES, self._namespace, self._name)

@@ -1,0 +1,385 @@
+"""One leader at a time: rivals, hanging renewals, lost answers, a clean end."""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+
+from rso.kube.client import Client
+from rso.kube.errors import LeaseLost, Unreachable
+from rso.kube.lease import Lease
+from rso.kube.transport import Request, Response
+from tests.kube.clock import FakeClock, settle
+from tests.kube.things import Scripted, answer, status
+
+
+class LeaseServer(Scripted):
+    """One Lease with a resourceVersion, over as many clients as there are rivals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record: dict[str, Any] | None = None
+        self.version = 0
+        self.hangs = False
+        self.loses_answers = 0
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        assert self.record is not None
+        spec: dict[str, Any] = self.record["spec"]
+        return spec
+
+    async def send(self, request: Request) -> Response:
+        self.requests.append(request)
+        await asyncio.sleep(0)
+        if self.hangs:
+            await asyncio.Event().wait()
+        if request.verb == "get":
+            return answer(self.record) if self.record else status(404, "NotFound")
+        return self._store(json.loads(request.body or b""), request)
+
+    def write(self, **spec: object) -> None:
+        """Change the record as another program would."""
+        self.version += 1
+        old = self.record or {"metadata": {"name": "rso"}, "spec": {}}
+        metadata = {**old["metadata"], "resourceVersion": str(self.version)}
+        self.record = {"metadata": metadata, "spec": {**old["spec"], **spec}}
+
+    def _store(self, body: dict[str, Any], request: Request) -> Response:
+        if request.verb == "create" and self.record is not None:
+            return status(409, "AlreadyExists")
+        if request.verb == "update" and self.record is None:
+            return status(404, "NotFound")
+        sent = body["metadata"].get("resourceVersion")
+        if self.record is not None and sent != self.record["metadata"]["resourceVersion"]:
+            return status(409, "Conflict")
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.record = body
+        if self.loses_answers:
+            self.loses_answers -= 1
+            raise Unreachable("the answer is lost", sent=True)
+        return answer(body)
+
+
+class Rival:
+    """An instance that wants to lead, and what happened to its work."""
+
+    def __init__(self, server: LeaseServer, clock: FakeClock, identity: str) -> None:
+        client = Client(server, clock=clock, field_manager="tester")
+        self.lease = Lease(client, clock, "default", "rso", identity)
+        self.history: list[str] = []
+        self.finish = asyncio.Event()
+        self.cleanup_seconds = 0.0
+        self.clock = clock
+        self.holding = asyncio.ensure_future(self.lease.hold(self.work))
+
+    async def work(self) -> None:
+        self.history.append("begins")
+        try:
+            await self.finish.wait()
+        except asyncio.CancelledError:
+            self.history.append("is cancelled" + (" and held" if self.lease.is_held() else ""))
+            await self.clock.sleep(self.cleanup_seconds)
+            raise
+        finally:
+            self.history.append("ends")
+
+
+@pytest.fixture
+def server() -> LeaseServer:
+    """Return a server without a Lease."""
+    return LeaseServer()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock at zero."""
+    return FakeClock()
+
+
+async def test_takes_and_renews(server: LeaseServer, clock: FakeClock) -> None:
+    """The first instance leads at once and for as long as it renews."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(100)
+
+    assert rival.history == ["begins"]
+    assert rival.lease.is_held()
+    assert (
+        server.spec["holderIdentity"],
+        server.spec["leaseDurationSeconds"],
+        server.spec["leaseTransitions"],
+    ) == ("a", 15, 0)
+    await _end(rival)
+
+
+async def test_times_have_microseconds(server: LeaseServer, clock: FakeClock) -> None:
+    """Times are UTC with six digits, as MicroTime wants."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+
+    assert re.fullmatch(r"2026-01-01T00:00:\d\d\.\d{6}Z", server.spec["renewTime"])
+    assert re.fullmatch(r"2026-01-01T00:00:\d\d\.\d{6}Z", server.spec["acquireTime"])
+    await _end(rival)
+
+
+async def test_rival_waits(server: LeaseServer, clock: FakeClock) -> None:
+    """A second instance does not work while the first renews."""
+    first, second = Rival(server, clock, "a"), Rival(server, clock, "b")
+    await clock.advance(100)
+
+    assert first.history + second.history == ["begins"]
+    await _end(first)
+    await _end(second)
+
+
+async def test_clean_end_hands_over(server: LeaseServer, clock: FakeClock) -> None:
+    """After a clean end the Lease has no holder, and a rival leads within its next look."""
+    first = Rival(server, clock, "a")
+    await clock.advance(1)
+    second = Rival(server, clock, "b")
+    first.finish.set()
+    await settle()
+    free = server.spec["holderIdentity"]
+    await clock.advance(2.4)
+    await first.holding
+
+    assert free == ""
+    assert second.history == ["begins"]
+    assert server.spec["leaseTransitions"] == 1
+    assert not first.lease.is_held()
+    await _end(second)
+
+
+async def test_hanging_renewal(server: LeaseServer, clock: FakeClock) -> None:
+    """Work is cancelled ten seconds after the last good renewal was sent, though a request hangs.
+
+    Before the work is cancelled, the Lease no longer counts as held, so nothing is written.
+    """
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    server.hangs = True
+    await clock.advance(8.9)
+    before = list(rival.history)
+    await clock.advance(0.2)
+
+    assert before == ["begins"]
+    assert rival.history == ["begins", "is cancelled", "ends"]
+    with pytest.raises(LeaseLost):
+        await rival.holding
+
+
+async def test_counts_from_sending(server: LeaseServer, clock: FakeClock) -> None:
+    """A renewal whose answer took four seconds holds for ten seconds from its sending."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    slow = asyncio.Event()
+    send = server.send
+
+    async def slowly(request: Request) -> Response:
+        found = await send(request)
+        await slow.wait()
+        return found
+
+    server.send = slowly  # type: ignore[method-assign]  # this server's answers become slow
+    await clock.advance(5)  # the renewal was sent at 2
+    slow.set()
+    await settle()
+    server.hangs = True
+    await clock.advance(12 - clock.monotonic() - 0.1)
+    before = rival.lease.is_held()
+    await clock.advance(0.2)
+
+    assert before
+    assert rival.history == ["begins", "is cancelled", "ends"]
+    with pytest.raises(LeaseLost):
+        await rival.holding
+
+
+async def test_never_two(server: LeaseServer, clock: FakeClock) -> None:
+    """A rival takes over from a leader that hangs only after that one's work was cancelled."""
+    first = Rival(server, clock, "a")
+    await clock.advance(1)
+    healthy = Rival(server, clock, "b")
+    await clock.advance(1)
+    first.lease._client = Client(
+        _Hanging(), clock=clock, field_manager="tester"
+    )  # its network breaks
+    while not healthy.history:
+        assert clock.monotonic() < 60
+        held = first.lease.is_held() and healthy.lease.is_held()
+        assert not held
+        await clock.advance(0.1)
+
+    assert first.history == ["begins", "is cancelled", "ends"]
+    await _end(healthy)
+    with pytest.raises(LeaseLost):
+        await first.holding
+
+
+async def test_judges_by_own_clock(server: LeaseServer, clock: FakeClock) -> None:
+    """A record from the future or the far past is respected for 15 seconds of our own clock."""
+    server.write(holderIdentity="z", leaseDurationSeconds=15, renewTime="1999-01-01T00:00:00.0Z")
+    rival = Rival(server, clock, "a")
+    await clock.advance(14.9)
+    before = list(rival.history)
+    await clock.advance(3)
+
+    assert before == []
+    assert rival.history == ["begins"]
+    await _end(rival)
+
+
+async def test_respects_longer_duration(server: LeaseServer, clock: FakeClock) -> None:
+    """A rival that asked for a longer duration gets it."""
+    server.write(holderIdentity="z", leaseDurationSeconds=60, renewTime="1999-01-01T00:00:00.0Z")
+    rival = Rival(server, clock, "a")
+    await clock.advance(59)
+    before = list(rival.history)
+    await clock.advance(4)
+
+    assert before == []
+    assert rival.history == ["begins"]
+    await _end(rival)
+
+
+async def test_same_identity_is_a_rival(server: LeaseServer, clock: FakeClock) -> None:
+    """A record with our identity that we did not write is waited for like any other."""
+    server.write(holderIdentity="a", leaseDurationSeconds=15, renewTime="1999-01-01T00:00:00.0Z")
+    rival = Rival(server, clock, "a")
+    await clock.advance(14)
+
+    assert rival.history == []
+    await _end(rival)
+
+
+async def test_lost_answer_of_taking(server: LeaseServer, clock: FakeClock) -> None:
+    """An instance whose taking succeeded without an answer leads after its next look."""
+    server.loses_answers = 1
+    rival = Rival(server, clock, "a")
+    await clock.advance(3)
+
+    assert rival.history == ["begins"]
+    await _end(rival)
+
+
+async def test_lost_answer_of_renewal(server: LeaseServer, clock: FakeClock) -> None:
+    """Renewals whose answers are lost do not make the leader lose."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    server.loses_answers = 2
+    await clock.advance(30)
+
+    assert rival.history == ["begins"]
+    await _end(rival)
+
+
+async def test_conflict_with_other_writer(server: LeaseServer, clock: FakeClock) -> None:
+    """A leader goes on when somebody changed the Lease but not its holder."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    server.write()
+    await clock.advance(30)
+
+    assert rival.history == ["begins"]
+    await _end(rival)
+
+
+async def test_taken_by_other(server: LeaseServer, clock: FakeClock) -> None:
+    """A leader whose Lease was taken cancels its work at the next renewal."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    server.write(holderIdentity="b", renewTime="2026-01-01T00:00:09.000000Z")
+    await clock.advance(1.1)
+
+    assert rival.history == ["begins", "is cancelled", "ends"]
+    assert server.spec["holderIdentity"] == "b"
+    with pytest.raises(LeaseLost, match="held by b"):
+        await rival.holding
+
+
+async def test_deleted_lease(server: LeaseServer, clock: FakeClock) -> None:
+    """A leader whose Lease was deleted cancels its work: another may have been made."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    server.record = None
+    await clock.advance(2)
+
+    assert rival.history == ["begins", "is cancelled", "ends"]
+    with pytest.raises(LeaseLost, match="deleted"):
+        await rival.holding
+
+
+async def test_cancelled_work_keeps_lease(server: LeaseServer, clock: FakeClock) -> None:
+    """On cancellation the Lease is renewed until the work has ended, and only then given back."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    rival.cleanup_seconds = 60
+    rival.holding.cancel()
+    await clock.advance(59)
+    during = (server.spec["holderIdentity"], rival.lease.is_held())
+    await clock.advance(1.5)
+
+    assert during == ("a", True)
+    assert server.spec["holderIdentity"] == ""
+    assert rival.history == ["begins", "is cancelled and held", "ends"]
+    assert rival.holding.cancelled()
+
+
+async def test_failed_work(server: LeaseServer, clock: FakeClock) -> None:
+    """Work that fails gives the Lease back and its error is raised."""
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    lease = Lease(Client(server, clock=clock, field_manager="tester"), clock, "default", "rso", "a")
+    with pytest.raises(ZeroDivisionError):
+        await lease.hold(fail)
+
+    assert server.spec["holderIdentity"] == ""
+
+
+async def test_crash_keeps_lease(server: LeaseServer, clock: FakeClock) -> None:
+    """What is no Exception is a dying process: it gives nothing back."""
+
+    class Crash(BaseException):
+        pass
+
+    async def crash() -> None:
+        raise Crash
+
+    lease = Lease(Client(server, clock=clock, field_manager="tester"), clock, "default", "rso", "a")
+    with pytest.raises(Crash):
+        await lease.hold(crash)
+
+    assert server.spec["holderIdentity"] == "a"
+
+
+async def test_release_with_server_away(server: LeaseServer, clock: FakeClock) -> None:
+    """Giving back never hangs and never fails the work."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    server.hangs = True
+    rival.finish.set()
+    await clock.advance(12)
+
+    await rival.holding
+
+
+def test_durations_make_sense() -> None:
+    """Durations with which two could lead are refused."""
+    with pytest.raises(ValueError, match="duration"):
+        Lease(None, None, "n", "l", "i", renew_deadline_seconds=15)  # type: ignore[arg-type]  # never used
+
+
+class _Hanging(Scripted):
+    async def send(self, request: Request) -> Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def _end(rival: Rival) -> None:
+    rival.holding.cancel()
+    await asyncio.gather(rival.holding, return_exceptions=True)
