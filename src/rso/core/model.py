@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from rso.core.names import is_ours
+from rso.core.names import STATUS, is_ours
 
 
 class OwnAnnotations(dict[str, str]):
@@ -153,6 +153,11 @@ class StatefulSet(Struct, frozen=True):
     metadata: Metadata
     spec: StatefulSetSpec = StatefulSetSpec()
     status: StatefulSetStatus = StatefulSetStatus()
+
+    @property
+    def wishes(self) -> dict[str, str]:
+        """Our annotations without the status, which only tells."""
+        return {key: text for key, text in self.metadata.annotations.items() if key != STATUS}
 
 
 class Condition(Struct, frozen=True):

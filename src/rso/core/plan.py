@@ -28,9 +28,9 @@ from rso.core.actions import (
 )
 from rso.core.claims import Tracked, largest_requests, own_claims
 from rso.core.model import StatefulSet
-from rso.core.names import WAITING, WHEN_DELETED, Note, Reason
+from rso.core.names import WAITING, WHEN_DELETED, Note, Phase, Reason
 from rso.core.policy import Fault, Policy, Target, has_own_annotation, read_policy
-from rso.core.world import World
+from rso.core.world import Backup, World
 
 MAX_STATUS_CHARACTERS = 1000
 _ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup)
@@ -110,11 +110,25 @@ def _leave(
     if not (isinstance(decision, _ASKS) or _goes_on(decision)):
         backup = world.own_backup()
         if backup is not None and not _is_unreadable(decision):
-            return DropBackup(backup.name, Note.BACKUP_DROPPED, "the recreate does not go on")
+            return _drop(world, targets, decision, backup)
         policy = statefulset.metadata.annotations.get(WHEN_DELETED)
         if policy is not None:
             return RestorePolicy(policy, statefulset.metadata.resource_version)
     return _with_status(world, targets, decision)
+
+
+def _drop(
+    world: World, targets: tuple[Target, ...], decision: Decision, backup: Backup
+) -> Decision:
+    """Return the dropping of a backup that is not needed; before it, a change of the set.
+
+    A DELETE of ours whose answer was lost may still be in flight: it carries the version that
+    was compared, so a set that has changed refuses it.
+    """
+    text = status_text(world, targets, decision)
+    if backup.phase is Phase.DELETING and text != world.status:
+        return SetStatus(text)
+    return DropBackup(backup.name, Note.BACKUP_DROPPED, "the recreate does not go on")
 
 
 def _is_unreadable(decision: Decision) -> bool:

@@ -1,0 +1,237 @@
+"""Does one step: one changing request, but for `Replace`, which `replace.py` does.
+
+A conflict is normal: the step is given up and the set is looked at again. What was written is
+expected of the caches before the next plan.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rso.app import resources
+from rso.app.backup import config_map
+from rso.app.expect import Expectations
+from rso.app.gather import Gatherer
+from rso.app.metrics import Metrics
+from rso.app.notice import Notices
+from rso.app.seal import Sealer
+from rso.app.view import View
+from rso.core import bodies, managers
+from rso.core.actions import (
+    DropBackup,
+    GrowClaim,
+    RestoreManagers,
+    RestorePolicy,
+    SaveBackup,
+    SetRetain,
+    SetStatus,
+    Supersede,
+    Unreference,
+)
+from rso.core.names import Note, Phase, Reason
+from rso.core.quantity import read_bytes
+from rso.core.world import Backup, Key, Live, Saved, Unreadable, World, reaches
+from rso.kube.client import Client
+from rso.kube.clock import Clock
+from rso.kube.errors import Conflict, NotFound
+
+_MERGE_ATTEMPTS = 5  # the StatefulSet controller writes status while the set is adopted
+
+
+class NotVerified(Exception):
+    """A backup could not be read back as it was written; nothing was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a step works with."""
+
+    client: Client
+    view: View
+    gatherer: Gatherer
+    sealer: Sealer
+    expectations: Expectations
+    notices: Notices
+    metrics: Metrics
+    clock: Clock
+
+
+class Executor:
+    """Does the steps that are one request each."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._client = tools.client
+        self._namespace = tools.sealer.namespace
+
+    async def set_status(self, world: World, step: SetStatus) -> None:
+        """Write the status annotation and say it as an Event."""
+        await self._patch_set(world.key, bodies.set_status(step))
+        self._tools.notices.status(world, step)
+        self._tools.notices.about(world).info("status changes", status=step.text)
+
+    async def grow_claim(self, world: World, step: GrowClaim) -> None:
+        """Raise the request of a claim."""
+        namespace = world.key.namespace
+        body = bodies.grow_claim(step, world.now)
+        claim = await self._client.patch(resources.CLAIMS, namespace, step.claim, body)
+        self._expect_claim(world.key, step.claim, claim.metadata.resource_version)
+        self._tools.metrics.claim_grown(read_bytes(step.new) - read_bytes(step.old))
+        log = self._tools.notices.about(world, claim=step.claim)
+        log.info("claim grows", old=step.old, new=step.new)
+
+    async def set_retain(self, world: World, step: SetRetain) -> None:
+        """Keep the claims while the set is away."""
+        await self._patch_set(world.key, bodies.set_retain(step))
+
+    async def restore_policy(self, world: World, step: RestorePolicy) -> None:
+        """Put the retention policy back, and give the field away again (kubernetes.md M2)."""
+        live = await self._patch_set(world.key, bodies.restore_policy(step))
+        entries = managers.trimmed(live.object["metadata"].get("managedFields", []))
+        if entries is not None:
+            body = bodies.managed_fields(entries, live.resource_version)
+            await self._patch_set(world.key, body)
+
+    async def unreference(self, world: World, step: Unreference) -> None:
+        """Remove a claim's references to sets, at the version that was looked at."""
+        namespace = world.key.namespace
+        live = await self._client.get(resources.WHOLE_CLAIMS, namespace, step.claim)
+        if live["metadata"]["resourceVersion"] != step.resource_version:
+            raise Conflict(409, "Conflict", f"claim {step.claim} has changed")
+        body = bodies.owner_references(live, step.uids)
+        claim = await self._client.patch(resources.CLAIMS, namespace, step.claim, body)
+        self._expect_claim(world.key, step.claim, claim.metadata.resource_version)
+
+    async def save_backup(self, world: World, step: SaveBackup) -> None:
+        """Seal, store, read back, compare (safety O6).
+
+        Raises: NotVerified; AlreadyExists, when the cache does not show the backup yet.
+        """
+        proof = world.proof(step.sizes)
+        if proof is None:
+            return
+        sealed = self._tools.sealer.seal(world, proof.live, step.sizes)
+        body = config_map(sealed.header, sealed.envelope)
+        made = await self._client.create(resources.WHOLE_BACKUPS, self._namespace, body)
+        stored = await self._client.get(
+            resources.WHOLE_BACKUPS, self._namespace, sealed.header.backup_name
+        )
+        uid = made["metadata"]["uid"]
+        found: Saved | Unreadable = self._tools.gatherer.questions.open(stored)
+        if stored["metadata"]["uid"] != uid or found != sealed.saved:
+            raise NotVerified(f"backup {sealed.header.backup_name} is not what was written")
+        self._tools.gatherer.learn_backup(world.key, uid, found)
+        self._expect_backup(world.key, sealed.header.backup_name, stored)
+        self._tools.notices.about(world).info("backup saved", backup=sealed.header.backup_name)
+
+    async def label_backup(
+        self, world: World, backup: Backup, phase: Phase, successor: str = ""
+    ) -> None:
+        """Label a backup with its phase, at the version that was looked at."""
+        body = bodies.backup_phase(phase, backup.resource_version, world.now, successor)
+        stored = await self._client.patch(
+            resources.WHOLE_BACKUPS, self._namespace, backup.name, body
+        )
+        self._expect_backup(world.key, backup.name, stored)
+
+    async def supersede(self, world: World, step: Supersede) -> None:
+        """Label a backup as no longer to be created from."""
+        backup = self._backup(step.backup)
+        await self.label_backup(world, backup, Phase.SUPERSEDED, step.successor)
+        if not step.successor:
+            sentence = (
+                "the set's name was taken by somebody else while it was away; the set that lives "
+                f"is left as it is, and backup {step.backup} is kept for seven days"
+            )
+            self._tools.notices.note(world, Reason.NAME_TAKEN, sentence)
+            self._tools.notices.about(world).warning("name taken", backup=step.backup)
+
+    async def restore_managers(self, world: World, step: RestoreManagers) -> None:
+        """Give the fields of a set back to the managers of its backup (kubernetes.md M9)."""
+        backup = self._backup(step.backup)
+        saved = world.answers.backups.get(backup.uid)
+        if isinstance(saved, Saved):
+            await self.give_back(world.key, step.uid, saved)
+
+    async def give_back(self, key: Key, uid: str, saved: Saved) -> None:
+        """Restore the managers of a set of this uid; a 409 is read again and merged."""
+        for _ in range(_MERGE_ATTEMPTS):
+            live = await self._tools.gatherer.questions.live(key)
+            if live.uid != uid:
+                return
+            before, now = (
+                each["metadata"].get("managedFields", []) for each in (saved.object, live.object)
+            )
+            body = bodies.managed_fields(managers.restored(before, now), live.resource_version)
+            try:
+                await self._patch_set(key, body)
+            except Conflict:
+                continue
+            return
+
+    async def drop_backup(self, world: World, step: DropBackup) -> None:
+        """Delete a backup of exactly this uid; one that is gone already is as good."""
+        backup = self._backup(step.backup)
+        await self.delete_backup(world.key, backup)
+        if step.note is not Note.BACKUP_DROPPED:
+            self._tools.notices.note(world, step.note, step.sentence)
+        log = self._tools.notices.about(world, backup=step.backup)
+        log.info("backup dropped", why=step.sentence)
+
+    async def delete_backup(self, key: Key, backup: Backup) -> None:
+        """Delete a backup's ConfigMap, with its uid as precondition."""
+        resource = resources.WHOLE_BACKUPS.resource
+        with contextlib.suppress(NotFound):
+            await self._client.delete(resource, self._namespace, backup.name, uid=backup.uid)
+        view = self._tools.view
+
+        def is_seen() -> bool:
+            found = view.backup(backup.name)
+            return found is None or found.uid != backup.uid
+
+        self._expect(key, is_seen)
+
+    def _backup(self, name: str) -> Backup:
+        backup = self._tools.view.backup(name)
+        if backup is None:
+            raise NotFound(404, "NotFound", f"backup {name} has gone")
+        return backup
+
+    async def _patch_set(self, key: Key, body: object) -> Live:
+        live = Live(await self._client.patch(resources.WHOLE_STATEFULSETS, *key, body))
+        self.expect_set(key, live)
+        return live
+
+    def expect_set(self, key: Key, live: Live) -> None:
+        """Expect the cache to show this version of the set, or another uid."""
+        view = self._tools.view
+
+        def is_seen() -> bool:
+            found = view.statefulset(key)
+            if found is None or found.metadata.uid != live.uid:
+                return found is not None
+            return reaches(found.metadata.resource_version, live.resource_version)
+
+        self._expect(key, is_seen)
+
+    def _expect_claim(self, key: Key, name: str, version: str) -> None:
+        view = self._tools.view
+
+        def is_seen() -> bool:
+            found = view.claim(key.namespace, name)
+            return found is None or reaches(found.metadata.resource_version, version)
+
+        self._expect(key, is_seen)
+
+    def _expect_backup(self, key: Key, name: str, stored: dict[str, object]) -> None:
+        view = self._tools.view
+        version = str(stored["metadata"]["resourceVersion"])  # type: ignore[index]  # plain JSON
+
+        def is_seen() -> bool:
+            found = view.backup(name)
+            return found is not None and reaches(found.resource_version, version)
+
+        self._expect(key, is_seen)
+
+    def _expect(self, key: Key, is_seen: Callable[[], bool]) -> None:
+        self._tools.expectations.add(key, is_seen)

@@ -1,0 +1,229 @@
+"""The dangerous minute: delete the set, create it again.
+
+    Pods still quiet? -> set still as saved? -> label the backup -> DELETE (orphan, uid, version)
+    -> gone -> CREATE -> label superseded -> give the fields back
+
+From DELETE to CREATE no decision is made. Should this coroutine die anywhere, the backup's label
+tells the next look what to do. Whether a DELETE was ours is judged like this: a clean 404 or 409
+to the only one ever sent means that somebody else was faster, and the backup is dropped at once,
+so that a set which its user deletes stays deleted. If an earlier one may still be in flight (the
+backup bore the label before), nobody can tell, and in doubt the set comes back.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from rso.app import resources
+from rso.app.answers import refusal_of
+from rso.app.execute import Executor, Tools
+from rso.app.log import Logger
+from rso.app.turn import Turns
+from rso.core import successor
+from rso.core.actions import Recreate, Replace
+from rso.core.gate import quiet_fault
+from rso.core.names import Phase
+from rso.core.refusals import is_namespace_gone
+from rso.core.successor import is_our_successor
+from rso.core.world import Backup, Key, Live, Saved, World
+from rso.kube.errors import (
+    AlreadyExists,
+    ApiError,
+    KubeError,
+    MayNotWrite,
+    NotFound,
+    ServerError,
+    Unreachable,
+)
+
+FIRST_POLL_SECONDS = 0.005
+EVEN_POLLS = 20
+LONGEST_POLL_SECONDS = 1.0
+# After that the worker is given back; the backup's label brings the set back all the same.
+ABSENT_SECONDS = 40.0
+
+
+class Replacer:
+    """Replaces sets. `wait_gone` returns when the watch has shown that a uid is gone."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        executor: Executor,
+        turns: Turns,
+        wait_gone: Callable[[Key, str], Awaitable[None]],
+    ) -> None:
+        self._tools = tools
+        self._client = tools.client
+        self._executor = executor
+        self._turns = turns
+        self._wait_gone = wait_gone
+
+    async def replace(self, world: World, step: Replace) -> None:
+        """Replace a set whose backup is verified."""
+        self._turns.take(world.key)
+        absence: float | None = None
+        try:
+            absence = await self._replace(world, step)
+        finally:
+            self._turns.give(world.key, absence)
+
+    async def recreate(self, world: World, step: Recreate) -> None:
+        """Create an absent set from its backup."""
+        backup = self._tools.view.backup(step.backup)
+        saved = world.answers.backups.get(backup.uid) if backup else None
+        if backup is None or not isinstance(saved, Saved):
+            return
+        self._log(world).warning("absent set is created from its backup", backup=backup.name)
+        async with asyncio.timeout(ABSENT_SECONDS):
+            created = await self._create(world, saved)
+        if created is not None:
+            await self._complete(world, backup, saved, created)
+
+    async def _replace(self, world: World, step: Replace) -> float | None:
+        backup = self._tools.view.backup(step.backup)
+        saved = world.answers.backups.get(backup.uid) if backup else None
+        if backup is None or not isinstance(saved, Saved):
+            return None
+        live = await self._still_as_saved(world, step.uid, saved)
+        if live is None:
+            return None
+        was_labelled = backup.phase is Phase.DELETING
+        if not was_labelled:
+            await self._executor.label_backup(world, backup, Phase.DELETING)
+        started = self._tools.clock.monotonic()
+        if not await self._delete(world, live, backup, is_first=not was_labelled):
+            return None
+        try:
+            async with asyncio.timeout(ABSENT_SECONDS):
+                await self._gone(world.key, live.uid)
+                created = await self._create(world, saved)
+        finally:
+            absence = self._tools.clock.monotonic() - started
+        self._tools.metrics.absent_for(absence)
+        if created is not None:
+            await self._complete(world, backup, saved, created)
+        return absence
+
+    async def _still_as_saved(self, world: World, uid: str, saved: Saved) -> Live | None:
+        """Return the set just read, if Pods are quiet and it equals its backup."""
+        statefulset = world.statefulset
+        if statefulset is None:
+            return None
+        questions = self._tools.gatherer.questions
+        pods, live = await asyncio.gather(
+            questions.pods(world.key, statefulset), questions.live(world.key)
+        )
+        is_same = live.uid == uid and "deletionTimestamp" not in live.object["metadata"]
+        if quiet_fault(statefulset, pods) or not is_same:
+            return None
+        return live if successor.is_same(saved.object, live.object) else None
+
+    async def _delete(self, world: World, live: Live, backup: Backup, *, is_first: bool) -> bool:
+        """Return whether the set is going because of us, or may be."""
+        self._log(world).info("set is deleted, its Pods stay", backup=backup.name)
+        try:
+            await self._client.delete(
+                resources.STATEFULSETS.resource,
+                *world.key,
+                uid=live.uid,
+                resource_version=live.resource_version,
+                propagation="Orphan",
+            )
+        except (Unreachable, ServerError):
+            return await self._is_going(world, live.uid)
+        except ApiError:
+            if not is_first:
+                return await self._is_going(world, live.uid)
+            await self._executor.delete_backup(world.key, backup)
+            raise
+        return True
+
+    async def _is_going(self, world: World, uid: str) -> bool:
+        """Look whether a DELETE whose answer is lost has arrived."""
+        try:
+            live = await self._tools.gatherer.questions.live(world.key)
+        except NotFound:
+            return True
+        metadata = live.object["metadata"]
+        return live.uid == uid and "orphan" in metadata.get("finalizers", [])
+
+    async def _gone(self, key: Key, uid: str) -> None:
+        """Return when the set has gone, told by the watch or by the poll beside it."""
+        watch = asyncio.ensure_future(self._wait_gone(key, uid))
+        poll = asyncio.ensure_future(self._poll_gone(key, uid))
+        try:
+            await asyncio.wait({watch, poll}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watch.cancel()
+            poll.cancel()
+            await asyncio.gather(watch, poll, return_exceptions=True)
+
+    async def _poll_gone(self, key: Key, uid: str) -> None:
+        async for _ in self._looks():
+            try:
+                found = await self._client.get(resources.STATEFULSETS, *key)
+            except NotFound:
+                return
+            if found.metadata.uid != uid:
+                return
+
+    async def _looks(self) -> AsyncIterator[None]:
+        """Yield at once, then every 5 ms twenty times, then after pauses that grow to a second."""
+        pause = FIRST_POLL_SECONDS
+        for count in itertools.count():
+            yield
+            await self._tools.clock.sleep(pause)
+            if count >= EVEN_POLLS:
+                pause = min(pause * 2, LONGEST_POLL_SECONDS)
+
+    async def _complete(self, world: World, backup: Backup, saved: Saved, created: Live) -> None:
+        self._executor.expect_set(world.key, created)
+        self._log(world).info("set is created again", successor=created.uid)
+        await self._label_superseded(world, backup, created.uid)
+        await self._executor.give_back(world.key, created.uid, saved)
+
+    async def _label_superseded(self, world: World, backup: Backup, uid: str) -> None:
+        # strictly before the managers are given back: until then our manager proves whose set it is
+        stored = await self._client.get(
+            resources.BACKUPS, self._tools.sealer.namespace, backup.name
+        )
+        version = stored.metadata.resource_version
+        current = Backup(backup.name, backup.uid, version, backup.statefulset_uid)
+        await self._executor.label_backup(world, current, Phase.SUPERSEDED, uid)
+
+    async def _create(self, world: World, saved: Saved) -> Live | None:
+        """Return the new set; tried until the caller's time-out, looking first each time.
+
+        None, when another set holds the name or the namespace goes: the next look tells what to
+        do.
+        """
+        body = successor.successor(saved.object, saved.sizes)
+        async for _ in self._looks():
+            try:
+                kind = resources.WHOLE_STATEFULSETS
+                return Live(await self._client.create(kind, world.key.namespace, body))
+            except AlreadyExists:
+                holder = await self._holder(world.key)
+                if holder is not None:
+                    is_ours = is_our_successor(saved.object, holder.object, saved.sizes)
+                    return holder if is_ours else None
+            except MayNotWrite:
+                raise
+            except KubeError as error:
+                if isinstance(error, ApiError) and is_namespace_gone(refusal_of(error)):
+                    self._tools.gatherer.learn_namespace_gone(world.key)
+                    return None
+                self._log(world).warning("set cannot be created yet", error=type(error).__name__)
+        return None
+
+    async def _holder(self, key: Key) -> Live | None:
+        """Return the set that holds the name; None while the old one is still going."""
+        try:
+            live = await self._tools.gatherer.questions.live(key)
+        except NotFound:
+            return None
+        return None if "deletionTimestamp" in live.object["metadata"] else live
+
+    def _log(self, world: World) -> Logger:
+        return self._tools.notices.about(world)
