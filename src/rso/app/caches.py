@@ -9,7 +9,7 @@ from rso.app.metrics import Metrics
 from rso.app.resources import BackupMap
 from rso.app.view import BackupIndex, ClaimIndex, owners_of
 from rso.core.model import Claim, StatefulSet
-from rso.core.names import BACKUP_SELECTOR
+from rso.core.names import BACKUP_SELECTOR, Phase
 from rso.core.policy import has_own_annotation
 from rso.core.world import Backup, Key
 from rso.kube.client import Client, Kind
@@ -57,30 +57,23 @@ class Caches:
     async def run(self) -> None:
         """Keep the caches true until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for informer in (*self._sets.values(), *self._claims.values(), self._backups):
+            for informer in self._all():
                 group.create_task(informer.run())
 
     async def wait_synced(self) -> None:
         """Return when every cache was complete once."""
-        for informer in (*self._sets.values(), *self._claims.values(), self._backups):
+        for informer in self._all():
             await informer.synced.wait()
 
     def missing(self) -> str | None:
         """Return which cache is not complete yet; None when all are."""
-        parts = {
-            "StatefulSets": self._sets.values(),
-            "claims": self._claims.values(),
-            "backups": (self._backups,),
-        }
-        for name, informers in parts.items():
-            if not all(informer.synced.is_set() for informer in informers):
-                return f"the list of {name} is not complete yet"
+        if not all(informer.synced.is_set() for informer in self._all()):
+            return "not every list of StatefulSets, claims and backups is complete yet"
         return None
 
     def oldest_contact(self) -> float:
         """Return the monotonic time of the informer that has heard nothing for longest."""
-        informers = (*self._sets.values(), *self._claims.values(), self._backups)
-        return min(informer.last_seen for informer in informers)
+        return min(informer.last_seen for informer in self._all())
 
     async def wait_gone(self, key: Key, uid: str) -> None:
         """Return when the watch has shown that a set of this uid is gone; never out of scope."""
@@ -120,6 +113,16 @@ class Caches:
 
     def backup(self, name: str) -> Backup | None:
         return self.backup_index.get(name)
+
+    def backup_keys(self) -> set[Key]:
+        """Return the sets that have a backup in any phase."""
+        return self.backup_index.all_keys()
+
+    def _all(self) -> list[Informer[StatefulSet] | Informer[Claim] | Informer[BackupMap]]:
+        return [*self._sets.values(), *self._claims.values(), self._backups]
+
+    def absent(self) -> set[Key]:
+        return self.backup_index.keys(Phase.DELETING)
 
     def _informers(
         self, kind: Kind[T], scopes: Iterable[str | None], on_change: OnChange[T]

@@ -17,12 +17,25 @@ class Notices:
     def __init__(self, recorder: Recorder, log: Logger | None = None) -> None:
         self._recorder = recorder
         self.log = log or Logger(logging.getLogger(__name__))
+        self._fields: dict[Key, dict[str, object]] = {}
+
+    def begin(self, key: Key, **fields: object) -> None:
+        """Begin a reconcile: these fields stand in each of its lines."""
+        self._fields[key] = fields
+
+    def forget(self, key: Key) -> None:
+        """Forget a set that is gone."""
+        self._fields.pop(key, None)
+
+    def named(self, key: Key, **fields: object) -> Logger:
+        """Return a logger whose lines name the set and the reconcile."""
+        begun = self._fields.get(key, {})
+        return self.log.bind(namespace=key.namespace, set=key.name, **begun, **fields)
 
     def about(self, world: World, **fields: object) -> Logger:
-        """Return a logger whose lines name the set."""
+        """Return a logger whose lines name the set, its uid and the reconcile."""
         uid = world.statefulset.metadata.uid if world.statefulset else ""
-        namespace, name = world.key
-        return self.log.bind(namespace=namespace, set=name, uid=uid, **fields)
+        return self.named(world.key, uid=uid, **fields)
 
     def status(self, world: World, step: SetStatus) -> None:
         """Tell a new status as an Event: its word and its sentence."""

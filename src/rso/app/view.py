@@ -38,6 +38,10 @@ class View(Protocol):
         """Return a backup by its ConfigMap's name."""
         ...
 
+    def absent(self) -> set[Key]:
+        """Return the sets that are away because of us, as their backups say."""
+        ...
+
 
 class ClaimIndex:
     """Finds claims by the part of their name before the ordinal."""
@@ -94,6 +98,10 @@ class BackupIndex:
     def keys(self, phase: Phase) -> set[Key]:
         """Return the sets that have a backup in this phase."""
         return {key for key, each in self._by_name.values() if key and each.phase is phase}
+
+    def all_keys(self) -> set[Key]:
+        """Return the sets that have any backup."""
+        return {key for key, _ in self._by_name.values() if key}
 
     def count(self, phase: Phase | None) -> int:
         """Return how many backups are in this phase."""

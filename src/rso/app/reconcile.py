@@ -1,0 +1,183 @@
+"""Brings one set one step closer: gather, plan, execute."""
+
+from rso.app.execute import Executor, Tools
+from rso.app.log import new_reconcile_id
+from rso.app.metric_table import Result
+from rso.app.patience import Patience
+from rso.app.replace import Replacer
+from rso.app.turn import Turns
+from rso.core.actions import (
+    Ask,
+    Blocked,
+    Decision,
+    Done,
+    DropBackup,
+    GrowClaim,
+    Recreate,
+    Replace,
+    RestoreManagers,
+    RestorePolicy,
+    SaveBackup,
+    SetRetain,
+    SetStatus,
+    Step,
+    Supersede,
+    Unreference,
+    Wait,
+)
+from rso.core.names import Reason
+from rso.core.plan import plan
+from rso.core.recovery import expiry
+from rso.core.world import Key, World
+from rso.kube.errors import AlreadyExists, Conflict, NotFound
+
+MAX_QUESTIONS = 20  # of one look; more means that the answers do not match the caches
+LOOK_AGAIN_SECONDS = 0.1  # after a conflict: the watch brings the change
+
+
+def _result(decision: Decision) -> Result:
+    match decision:
+        case Step():
+            return "step"
+        case Wait():
+            return "wait"
+        case Blocked():
+            return "blocked"
+        case _:
+            return "done"
+
+
+class Reconciler:
+    """Decides and acts for any set of one operator."""
+
+    def __init__(
+        self, tools: Tools, executor: Executor, replacer: Replacer, turns: Turns, patience: Patience
+    ) -> None:
+        self._tools = tools
+        self._executor = executor
+        self._replacer = replacer
+        self._turns = turns
+        self._patience = patience
+
+    async def reconcile(self, key: Key, attempt: int = 0) -> float | None:
+        """Do one step for a set; return the seconds until the next look, None for no timed one.
+
+        Raises: whatever a request raises but conflicts, which mean to look again.
+        """
+        seconds = self._tools.expectations.remaining(key)
+        if seconds > 0:
+            return seconds
+        self._tools.notices.begin(key, attempt=attempt, reconcile=new_reconcile_id())
+        started = self._tools.clock.monotonic()
+        result: Result = "error"
+        try:
+            world, decision = await self._decide(key)
+            self._tell(world, decision)
+            seconds_left = await self._act(world, decision)
+            result = _result(decision)
+        except (Conflict, NotFound, AlreadyExists) as error:
+            self._tools.notices.named(key).debug("look again", error=str(error))
+            result = "conflict"
+            return LOOK_AGAIN_SECONDS
+        finally:
+            self._tools.metrics.reconciled(result, self._tools.clock.monotonic() - started)
+        return seconds_left
+
+    async def _decide(self, key: Key) -> tuple[World, Decision]:
+        """Plan, asking what plan wants to know; a refusal is not asked about before its time."""
+        for _ in range(MAX_QUESTIONS):
+            world = self._world(key)
+            decision = plan(world)
+            if not isinstance(decision, Ask):
+                return world, decision
+            pause = self._patience.remaining(key)
+            if pause > 0:
+                return world, Wait("it was refused just now", seconds=pause)
+            await self._tools.gatherer.ask(world, decision)
+        raise Conflict(409, "Conflict", "the set changes faster than it can be asked about")
+
+    def _world(self, key: Key) -> World:
+        absent = self._tools.view.absent()
+        return self._tools.gatherer.world(key, has_turn=self._turns.is_free(key, absent))
+
+    async def _act(self, world: World, decision: Decision) -> float | None:
+        match decision:
+            case Step():
+                await self._step(world, decision)
+                return self._tools.expectations.remaining(world.key)
+            case Wait():
+                return self._wait(world, decision)
+            case Blocked():
+                return self._refused(world.key)
+            case _:
+                self._tools.gatherer.settle(world.key)
+                self._patience.end(world.key)
+                return expiry(world)
+
+    def _wait(self, world: World, decision: Wait) -> float | None:
+        if decision.is_turn:
+            self._turns.wait(world.key)
+            return None
+        if decision.reason is None or decision.seconds is None:
+            return decision.seconds
+        return self._refused(world.key)
+
+    def _refused(self, key: Key) -> float:
+        """Begin a pause, after which everything is asked anew."""
+        if self._patience.remaining(key) > 0:
+            return self._patience.remaining(key)
+        self._tools.gatherer.forget(key)
+        return self._patience.begin(key)
+
+    async def _step(self, world: World, step: Step) -> None:  # noqa: C901  one line a step
+        execute = self._executor
+        match step:
+            case SetStatus():
+                await execute.set_status(world, step)
+            case GrowClaim():
+                await execute.grow_claim(world, step)
+            case SetRetain():
+                await execute.set_retain(world, step)
+            case RestorePolicy():
+                await execute.restore_policy(world, step)
+            case Unreference():
+                await execute.unreference(world, step)
+            case SaveBackup():
+                await execute.save_backup(world, step)
+            case Replace():
+                await self._replacer.replace(world, step)
+            case Recreate():
+                await self._replacer.recreate(world, step)
+            case Supersede():
+                await execute.supersede(world, step)
+            case RestoreManagers():
+                await execute.restore_managers(world, step)
+            case DropBackup():
+                await execute.drop_backup(world, step)
+            case _:
+                raise TypeError(f"{type(step).__name__} is no step that can be done")
+
+    def _tell(self, world: World, decision: Decision) -> None:
+        """Keep the metrics of states true."""
+        namespace, name = world.key
+        metrics = self._tools.metrics
+        match decision:
+            case Blocked():
+                metrics.saw(namespace, name, "blocked", decision.reason)
+                self._log_refusal(world, decision)
+            case Wait() if decision.reason is not None:
+                metrics.saw(namespace, name, "waiting", decision.reason)
+            case Done() if world.statefulset is None or not world.status:
+                metrics.forget(namespace, name)
+            case Done():
+                metrics.saw(namespace, name, "done")
+            case _:
+                metrics.saw(namespace, name, "growing")
+
+    def _log_refusal(self, world: World, decision: Blocked) -> None:
+        if self._patience.remaining(world.key) > 0:
+            return
+        log = self._tools.notices.about(world)
+        log.warning("set is blocked", reason=decision.reason, sentence=decision.sentence)
+        if world.statefulset is None and decision.reason is Reason.BACKUP_UNREADABLE:
+            self._tools.notices.note(world, decision.reason, decision.sentence)

@@ -1,0 +1,242 @@
+"""The resizer: caches, a queue, workers, a Lease, in one object.
+
+An ordinary object without module-level state: many live in one process, which is how fault cases
+run against one API server.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from prometheus_client import CollectorRegistry
+
+from rso.app import resources
+from rso.app.answers import Questions
+from rso.app.caches import Caches
+from rso.app.execute import Executor, Tools
+from rso.app.expect import Expectations
+from rso.app.gather import Gatherer
+from rso.app.keys import KeyRing
+from rso.app.metering import MeteredTransport
+from rso.app.metrics import Metrics
+from rso.app.notice import Notices
+from rso.app.patience import Patience
+from rso.app.reconcile import Reconciler
+from rso.app.replace import Replacer
+from rso.app.seal import Sealer
+from rso.app.settings import Settings
+from rso.app.turn import Turns
+from rso.core.names import APP, FIELD_MANAGER
+from rso.core.quantity import InvalidQuantity
+from rso.core.world import Key
+from rso.kube.client import Client
+from rso.kube.clock import Clock
+from rso.kube.errors import KubeError, MayNotWrite
+from rso.kube.lease import Lease
+from rso.kube.queue import WorkQueue
+from rso.kube.recorder import Recorder
+from rso.kube.transport import Transport
+from rso.kube.workers import run_workers
+
+RECONCILE_SECONDS = 60.0
+GRACE_SECONDS = 25.0  # Kubernetes kills after 30 by default
+SILENT_SECONDS = 600.0  # no informer hears nothing for that long: bookmarks come each minute
+
+
+class Resizer:
+    """Grows claims and recreates sets until stopped.
+
+    `transport` reaches the API server; `metrics` may be shared with whoever serves them.
+    """
+
+    def __init__(
+        self, settings: Settings, transport: Transport, clock: Clock, metrics: Metrics | None = None
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self.metrics = metrics or Metrics(CollectorRegistry())
+        self._transport = MeteredTransport(transport, self.metrics, clock)
+        self._lease_client = Client(self._transport, clock=clock, field_manager=FIELD_MANAGER)
+        self._lease = Lease(
+            self._lease_client,
+            clock,
+            settings.operator_namespace,
+            f"{APP}-resizer",
+            settings.identity,
+        )
+        self._client = Client(
+            self._transport, clock=clock, field_manager=FIELD_MANAGER, may_write=self._may_write
+        )
+        self._recorder = Recorder(self._client, f"{APP}-resizer", settings.identity, clock)
+        self._notices = Notices(self._recorder)
+        self._keys = KeyRing(settings.key_dir) if settings.key_dir else None
+        self._queue: WorkQueue[Key] = WorkQueue(clock)
+        self._turns = Turns(clock, settings.recreate_concurrency, self._queue.add_after)
+        self._patience = Patience(clock)
+        self._caches = Caches(
+            self._client, clock, self.metrics, settings.namespaces, settings.operator_namespace
+        )
+        self._stopping = asyncio.Event()
+        self._expectations = Expectations(clock)
+        self._gatherer: Gatherer | None = None
+
+    async def run(self) -> None:
+        """Work until stopped, as the leader or waiting to become it.
+
+        Raises: KubeError, when the cluster cannot be read at the start; LeaseLost.
+        """
+        namespace = await self._client.get(
+            resources.NAMESPACES, None, self._settings.operator_namespace
+        )
+        reconciler = self._assemble(namespace.metadata.uid)
+        background = [
+            asyncio.ensure_future(self._caches.run()),
+            asyncio.ensure_future(self._recorder.run()),
+        ]
+        leading = asyncio.ensure_future(self._hold(reconciler))
+        try:
+            await self._until_stopped(leading, background)
+        finally:
+            for task in (leading, *background):
+                task.cancel()
+            await asyncio.gather(leading, *background, return_exceptions=True)
+
+    async def _stopped(self) -> None:
+        await self._stopping.wait()
+
+    def stop(self) -> None:
+        """End in order: requests in flight end, and absent sets are brought back."""
+        self._stopping.set()
+
+    def missing(self) -> str | None:
+        """Return what keeps this resizer from being ready; None when it is."""
+        return self._caches.missing()
+
+    def ailing(self) -> str | None:
+        """Return why this resizer should be started again; None when it is well."""
+        silent = self._clock.monotonic() - self._caches.oldest_contact()
+        return (
+            f"no word from the API server for {silent:.0f} s" if silent > SILENT_SECONDS else None
+        )
+
+    def _may_write(self) -> bool:
+        return not self._settings.leader_elect or self._lease.is_held()
+
+    def _assemble(self, cluster: str) -> Reconciler:
+        sealer = Sealer(self._keys, cluster, self._settings.operator_namespace)
+        questions = Questions(self._client, self._caches, sealer, self._clock)
+        gatherer = Gatherer(self._caches, questions, sealer, self._settings.bounds, self._clock)
+        tools = Tools(
+            client=self._client,
+            view=self._caches,
+            gatherer=gatherer,
+            sealer=sealer,
+            expectations=self._expectations,
+            notices=self._notices,
+            metrics=self.metrics,
+            clock=self._clock,
+        )
+        executor = Executor(tools)
+        replacer = Replacer(tools, executor, self._turns, self._caches.wait_gone)
+        self._gatherer = gatherer
+        self._caches.touch = self._touch
+        self._caches.forget = self._forget
+        self.metrics.follow_queue(lambda: len(self._queue))
+        return Reconciler(tools, executor, replacer, self._turns, self._patience)
+
+    async def _until_stopped(
+        self, leading: asyncio.Future[None], background: Sequence[asyncio.Future[None]]
+    ) -> None:
+        stopping = asyncio.ensure_future(self._stopped())
+        await asyncio.wait({leading, stopping, *background}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if self._stopping.is_set() and self._may_write():
+            await leading
+        for task in (leading, *background):
+            if task.done():
+                task.result()
+
+    async def _hold(self, reconciler: Reconciler) -> None:
+        await self._caches.wait_synced()
+
+        async def lead() -> None:
+            await self._lead(reconciler)
+
+        await (self._lease.hold(lead) if self._settings.leader_elect else lead())
+
+    async def _lead(self, reconciler: Reconciler) -> None:
+        self.metrics.leading(leads=True)
+        try:
+            for key in (*self._caches.absent(), *self._caches.keys(), *self._caches.backup_keys()):
+                self._queue.add(key)
+            await self._work(reconciler)
+        finally:
+            self.metrics.leading(leads=False)
+
+    async def _work(self, reconciler: Reconciler) -> None:
+        async def reconcile(key: Key) -> float | None:
+            self.metrics.absent_now(len(self._caches.absent()))
+            return await reconciler.reconcile(key, self._queue.attempts(key))
+
+        workers = asyncio.ensure_future(
+            run_workers(
+                self._queue,
+                reconcile,
+                self._settings.concurrency,
+                RECONCILE_SECONDS,
+                self._failed,
+            )
+        )
+        try:
+            await self._stopping.wait()
+            self._queue.shut_down()
+            deadline = self._clock.monotonic() + GRACE_SECONDS
+            await asyncio.wait({workers}, timeout=GRACE_SECONDS)
+            await self._bring_back_absent(reconcile, deadline)
+        finally:
+            workers.cancel()
+            await asyncio.gather(workers, return_exceptions=True)
+
+    async def _bring_back_absent(
+        self, reconcile: Callable[[Key], Awaitable[float | None]], deadline: float
+    ) -> None:
+        """Go on with the sets that are away because of us, and with no other."""
+        while self._clock.monotonic() < deadline:
+            absent = [key for key in self._caches.absent() if self._is_away(key)]
+            if not absent:
+                return
+            for key in absent:
+                try:
+                    await reconcile(key)
+                except KubeError as error:
+                    self._failed(key, error)
+            await self._clock.sleep(0.1)
+
+    def _is_away(self, key: Key) -> bool:
+        statefulset = self._caches.statefulset(key)
+        return statefulset is None or statefulset.metadata.is_deleting
+
+    def _failed(self, key: Key, error: Exception) -> None:
+        log = self._notices.named(key)
+        if isinstance(error, MayNotWrite):
+            log.debug("not the leader any more")
+        elif isinstance(error, InvalidQuantity):
+            self.metrics.undecodable("quantities")
+            log.error("a size cannot be read", error=str(error))
+        elif isinstance(error, (KubeError, TimeoutError)):
+            log.warning("request failed", error=f"{type(error).__name__}: {error}")
+        else:
+            log.failure("reconcile failed", error)
+
+    def _touch(self, key: Key, is_new: bool) -> None:  # noqa: FBT001  the callback of the caches
+        if is_new:
+            self._patience.end(key)
+        self._queue.add(key)
+        if not self._caches.absent():
+            self._turns.wake_next()
+
+    def _forget(self, key: Key) -> None:
+        """Forget a set that is gone; its backups, if any, still speak for it."""
+        self.metrics.forget(*key)
+        self._notices.forget(key)
+        if self._gatherer is not None and not self._caches.backups(key):
+            self._gatherer.forget(key)
