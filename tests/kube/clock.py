@@ -4,8 +4,11 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEADLINE_SECONDS = 10.0  # real ones; a condition of these tests comes true in milliseconds
@@ -78,3 +81,10 @@ async def until(condition: Callable[[], object], clock: FakeClock | None = None)
             clock.jump()
             idle_since = time.monotonic()
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def jumping(clock: FakeClock, answer: Coroutine[Any, Any, T]) -> T:
+    """Return the answer while time jumps whenever it waits."""
+    running = asyncio.ensure_future(answer)
+    await until(running.done, clock)
+    return await running

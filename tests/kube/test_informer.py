@@ -29,7 +29,7 @@ class Watched:
         self.informer: Informer[Thing]
 
     def on_change(self, old: Thing | None, new: Thing | None) -> None:
-        self.changes.append((old and old.metadata.uid, new and new.metadata.uid))
+        self.changes.append((_uid(old), _uid(new)))
 
     def on_undecodable(self) -> None:
         self.undecodable += 1
@@ -65,30 +65,24 @@ async def watching(
     watched: Watched, wrap: Callable[[Transport], Transport] = lambda transport: transport
 ) -> AsyncIterator[None]:
     """Run an informer against the server."""
-    transport = None
-    running = None
-    try:
-        async with watched.server.serve() as url:
-            transport = HttpTransport(Access(url, Anonymous()))
-            client = Client(wrap(transport), clock=watched.clock, field_manager="tester")
-            watched.informer = Informer(
-                client,
-                KIND,
-                clock=watched.clock,
-                on_change=watched.on_change,
-                on_undecodable=watched.on_undecodable,
-            )
-            running = asyncio.ensure_future(watched.informer.run())
-            try:
-                await until(watched.informer.synced.is_set, watched.clock)
-                await until(lambda: watched.server.requests("watch"), watched.clock)
-                yield
-            finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
-                await transport.close()
-    finally:
-        await asyncio.sleep(0)
+    async with watched.server.serve() as url:
+        transport = HttpTransport(Access(url, Anonymous()))
+        watched.informer = Informer(
+            Client(wrap(transport), clock=watched.clock, field_manager="tester"),
+            KIND,
+            clock=watched.clock,
+            on_change=watched.on_change,
+            on_undecodable=watched.on_undecodable,
+        )
+        running = asyncio.ensure_future(watched.informer.run())
+        try:
+            await until(watched.informer.synced.is_set, watched.clock)
+            await until(lambda: watched.server.requests("watch"), watched.clock)
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await transport.close()
 
 
 @pytest.fixture
@@ -341,6 +335,10 @@ async def test_last_seen(watched: Watched) -> None:
     await until(lambda: "d" in watched.names())
 
     assert watched.informer.last_seen == 50
+
+
+def _uid(item: Thing | None) -> str | None:
+    return None if item is None else item.metadata.uid
 
 
 class Impatient:

@@ -377,7 +377,7 @@ def test_durations_make_sense() -> None:
 class _Hanging(Scripted):
     async def send(self, request: Request) -> Response:
         await asyncio.Event().wait()
-        raise AssertionError
+        raise AssertionError(request)
 
 
 async def _end(rival: Rival) -> None:
