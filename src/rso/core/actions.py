@@ -145,12 +145,13 @@ class Wait(Decision, frozen=True):
     """Nothing to do yet.
 
     `seconds` is when to look again; None: the next change of an object tells. A wait without a
-    reason changes no status.
+    reason changes no status. `is_turn`: another set is absent; whoever ends that tells.
     """
 
     sentence: str
     reason: Reason | None = None
     seconds: float | None = None
+    is_turn: bool = False
 
 
 class Blocked(Decision, frozen=True):

@@ -188,7 +188,7 @@ def _save(world: World, statefulset: StatefulSet, proof: Proof) -> Decision | No
 
 
 def _turn(world: World) -> Wait | None:
-    return None if world.has_turn else Wait("another set is being recreated")
+    return None if world.has_turn else Wait("another set is being recreated", is_turn=True)
 
 
 def _backup_name(world: World) -> str:

@@ -1,0 +1,37 @@
+"""The exit codes, and which fault leads to which."""
+
+OK = 0
+FAILED = 1
+USAGE = 2
+UNREACHABLE = 3
+TIMED_OUT = 4
+FORBIDDEN = 5
+
+
+class Failed(Exception):
+    """The command could not do what was asked; its text says why and what to do."""
+
+
+class TimedOut(Exception):
+    """It was not finished in the time given; its text says what goes on."""
+
+
+def exit_code(fault: BaseException) -> int | None:
+    """Return the code for a fault that its text explains; None for one nobody expected."""
+    from rso.kube.errors import (  # noqa: PLC0415  `rso --help` needs none of these
+        Forbidden,
+        KubeError,
+        NoCredentials,
+        Unauthorized,
+        Unreachable,
+    )
+
+    if isinstance(fault, TimedOut):
+        return TIMED_OUT
+    if isinstance(fault, (Forbidden, Unauthorized)):
+        return FORBIDDEN
+    if isinstance(fault, (Unreachable, NoCredentials)):
+        return UNREACHABLE
+    if isinstance(fault, (Failed, KubeError)):
+        return FAILED
+    return None
