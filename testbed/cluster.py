@@ -89,13 +89,18 @@ class Cluster:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KUBE")}
         return kept | {"KUBECONFIG": str(self.kubeconfig)}
 
-    def kubectl(self, *arguments: str, stdin: str | Object | None = None) -> str:
-        """Return what kubectl prints.
+    def kubectl(
+        self,
+        *arguments: str,
+        stdin: str | Object | None = None,
+        kubeconfig: Path | None = None,
+    ) -> str:
+        """Return what kubectl prints, as the administrator or as another kubeconfig says.
 
         Raises: BedError, with what it said, when it fails.
         """
         text = json.dumps(stdin) if isinstance(stdin, dict) else stdin
-        program = (self.bed.program("kubectl"), f"--kubeconfig={self.kubeconfig}")
+        program = (self.bed.program("kubectl"), f"--kubeconfig={kubeconfig or self.kubeconfig}")
         return run(*program, *arguments, stdin=text)
 
     def helm(self, *arguments: str) -> str:

@@ -51,6 +51,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         runs.end(config.stash[RUN_KEY])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the fixtures it uses, before ``-m`` chooses."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        if "node_cluster" in used:
+            item.add_marker(pytest.mark.node)
+        elif "cluster" in used or "namespace" in used:
+            item.add_marker(pytest.mark.cluster)
+
+
 def unmet(*, is_node: bool) -> str:
     """Return what a bed lacks here, or nothing."""
     try:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from testbed import cgroups, network
 from testbed.api import admin_api
 from testbed.bed import NODE_NAME, RECORD, Bed, load_record, save_record
-from testbed.cache import HERE, locked
+from testbed.cache import HERE
 from testbed.credentials import write_credentials
 from testbed.csi.volumes import DRIVER_NAME
 from testbed.node import NODE_DIRECTORIES, write_node_files
@@ -40,9 +40,8 @@ def up(state: Path, programs: Path, options: Options) -> Bed:
     Raises: BedError, which names the logs; nothing of the bed is left then.
     """
     state = state.resolve()
-    with locked(state.parent):
-        down(state)
-        prepare_state(state)
+    down(state)
+    prepare_state(state)
     process = start_namespaces(state)
     try:
         wait_until(lambda: first_child(process.pid), 10, "the namespaces")

@@ -69,7 +69,7 @@ def bed_state(directory: Path, name: str, *flags: str) -> Path:
     Raises: BedError, with what ``up`` said.
     """
     state = directory / name
-    with locked(directory):
+    with locked(directory / f"{name}.lock"):
         if not is_up(state):
             command = [sys.executable, "-m", "testbed", "up", "--state", str(state), *flags]
             environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
