@@ -71,7 +71,7 @@ times:
 
 static:
 	$(call step,ruff,$(RUN)/ruff check $(CODE) && $(RUN)/ruff format --check $(CODE))
-	$(call step,mypy,$(RUN)/mypy)
+	$(call step,mypy,$(RUN)/mypy --explicit-package-bases $(CODE))
 	$(call step,import-linter,$(RUN)/lint-imports --no-cache)
 	$(call step,codespell,$(RUN)/codespell $$(git ls-files '*.py' '*.md' '*.yaml' '*.go' Makefile))
 

@@ -17,12 +17,17 @@ ROOT = Path("/sys/fs/cgroup")
 
 def version() -> int:
     """Return 1 or 2: the version that the kubelet of a bed will use on this machine."""
-    return 2 if (ROOT / "cgroup.controllers").exists() else 1
+    return 2 if is_unified() else 1
+
+
+def is_unified() -> bool:
+    """Tell whether all controllers share one hierarchy, which is version 2."""
+    return (ROOT / "cgroup.controllers").exists()
 
 
 def hierarchies() -> list[Path]:
     """Return the top of each hierarchy: one for v2, one per controller for v1."""
-    if version() == 2:  # noqa: PLR2004 # the version's number is its name
+    if is_unified():
         return [ROOT]
     return [path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink()]
 
@@ -31,7 +36,7 @@ def make(name: str) -> None:
     """Make the group in each hierarchy; with v2 let it have every controller there is."""
     for top in hierarchies():
         (top / name).mkdir(exist_ok=True)
-    if version() == 2:  # noqa: PLR2004 # as above
+    if is_unified():
         enable_controllers(ROOT)
 
 

@@ -17,6 +17,7 @@ from testbed import requirements, runs
 from testbed.cache import built_programs
 from testbed.cluster import Cluster
 from testbed.process import BedError
+from testbed.report import not_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End the run's beds, whatever its tests came to; only the first process has begun one."""
     if RUN_KEY in config.stash:
         runs.end(config.stash[RUN_KEY])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was not run and why."""
+    terminalreporter.section("not run")
+    for line in not_run(terminalreporter):
+        terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(tryfirst=True)
