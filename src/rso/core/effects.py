@@ -167,9 +167,9 @@ def _backup(world: World, name: str) -> Backup:
 
 def _content(world: World, name: str) -> Saved:
     saved = world.answers.backups.get(_backup(world, name).uid)
-    if not isinstance(saved, Saved):
-        raise LookupError(f"backup {name} has not been opened")
-    return saved
+    if isinstance(saved, Saved):
+        return saved
+    raise LookupError(f"backup {name} has not been opened")
 
 
 def _with_backup(world: World, backup: Backup) -> World:

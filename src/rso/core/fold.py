@@ -19,12 +19,14 @@ from rso.core.actions import (
     Blocked,
     Decision,
     Done,
+    Recreate,
     Replace,
     Step,
     Wait,
 )
-from rso.core.model import Metadata, StatefulSet, StorageClass
+from rso.core.model import Claim, Metadata, StatefulSet, StorageClass
 from rso.core.plan import plan
+from rso.core.quantity import read_bytes
 from rso.core.world import (
     ClaimAnswer,
     Growth,
@@ -35,7 +37,6 @@ from rso.core.world import (
     Unreadable,
     World,
 )
-from rso.core.quantity import read_bytes
 
 LIMIT = 5000  # decisions; a set of 1,000 claims needs about 2,000
 _SEALED_BYTES = 4096  # of a played backup: an ordinary set
@@ -59,7 +60,7 @@ def fold(
 
     `ask` may answer questions in earnest; whatever a played delete has overtaken is played.
     """
-    decisions = []
+    decisions: list[Decision] = []
     moments = folding(world, limit)
     answer: World | None = None
     while True:
@@ -91,5 +92,93 @@ def folding(
             return
         is_usable = answer is not None and not is_replaced and decision != last
         world = _as_cached(answer) if answer is not None and is_usable else apply(world, decision)
-        is_replaced = is_replaced or isinstance(decision, Replace)
+        is_replaced = is_replaced or isinstance(decision, (Recreate, Replace))
         last = decision
+
+
+def answered(world: World, question: Ask) -> World:
+    """Return the world with the answer of a cluster that has nothing against anything."""
+    statefulset = world.statefulset
+    answers = world.answers
+    if isinstance(question, AskGrowth):
+        answers = replace(answers, growth=_growth(world, question))
+    elif isinstance(question, AskBackup):
+        answers = replace(answers, backups={**answers.backups, **_unopened(world, question)})
+    elif statefulset is None:
+        return world
+    elif isinstance(question, AskPods):
+        answers = replace(answers, pods=_pods(world, statefulset))
+    elif isinstance(question, AskLive):
+        answers = replace(answers, live=Live(played.whole(statefulset, world)))
+    else:
+        answers = replace(answers, proof=_proof(world, statefulset, question))
+    return replace(world, answers=answers)
+
+
+def _growth(world: World, question: AskGrowth) -> Growth:
+    known = world.answers.growth
+    claims = {each.metadata.name: each for each in world.claims}
+    given = {
+        name: _claim_answer(world, claims[name], size) for name, size in question.sizes.items()
+    }
+    classes = {
+        name: known.classes.get(name, StorageClass(Metadata(name), allow_volume_expansion=True))
+        for name in question.classes
+    }
+    return Growth({**known.claims, **given}, classes, known.quotas)
+
+
+def _claim_answer(world: World, claim: Claim, size: str) -> ClaimAnswer:
+    known = world.answers.growth.claims.get(claim.metadata.name)
+    volume = known.volume_bytes if known else None
+    if volume is None and world.bounds.reads_volumes:
+        volume = read_bytes(claim.capacity or "0")
+    return ClaimAnswer(claim.metadata.resource_version, size, volume)
+
+
+def _unopened(world: World, question: AskBackup) -> dict[str, Saved | Unreadable]:
+    """Only who holds the key can open a backup that was there before."""
+    unreadable = Unreadable(f"backup {question.name} is not opened here")
+    return {each.uid: unreadable for each in world.backups if each.name == question.name}
+
+
+def _pods(world: World, statefulset: StatefulSet) -> Pods:
+    known = world.answers.pods
+    if known is None:
+        return played.quiet_pods(world, statefulset)
+    version = statefulset.metadata.resource_version
+    return Pods(version, world.now, world.now, known.pods)
+
+
+def _proof(world: World, statefulset: StatefulSet, question: AskProof) -> Proof:
+    live = played.whole(statefulset, world)
+    probe = successor.probe(live, question.sizes)
+    return Proof(
+        live=Live(live),
+        sizes=question.sizes,
+        witness=True,
+        same_name=None,
+        probe=probe,
+        sealed_bytes=_SEALED_BYTES,
+    )
+
+
+def _as_cached(world: World) -> World:
+    """Return the world with its answers about the set as new as the played set."""
+    statefulset = world.statefulset
+    if statefulset is None:
+        return world
+
+    def renewed(live: Live) -> Live:
+        is_it = live.uid == statefulset.metadata.uid
+        return Live(played.as_cached(live.object, statefulset)) if is_it else live
+
+    live, pods, proof = world.answers.live, world.answers.pods, world.answers.proof
+    version = statefulset.metadata.resource_version
+    answers = replace(
+        world.answers,
+        live=renewed(live) if live else None,
+        pods=replace(pods, resource_version=version) if pods else None,
+        proof=replace(proof, live=renewed(proof.live)) if proof else None,
+    )
+    return replace(world, answers=answers)

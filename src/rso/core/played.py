@@ -150,7 +150,9 @@ def settled_claim(claim: Claim) -> Claim:
         return claim
     status = replace(
         claim.status,
-        capacity={**claim.status.capacity, "storage": claim.request} if is_small else claim.status.capacity,
+        capacity={**claim.status.capacity, "storage": claim.request}
+        if is_small
+        else claim.status.capacity,
         allocated_resource_statuses={},
         conditions=(),
     )
