@@ -18,7 +18,7 @@ TIMES := .cache/times
 
 # $(call step,name,command): runs the command, and notes how long it took.
 define step
-	@echo "== $(1)"; SECONDS=0; $(2); echo "$$SECONDS s $(1)" >> $(TIMES)
+	@echo "== $(1)"; SECONDS=0; { $(2); } || exit 1; echo "$$SECONDS s $(1)" >> $(TIMES)
 endef
 
 .PHONY: help demo test check setup packages programs cluster bench static fast-tests all-tests times
