@@ -54,6 +54,7 @@ class Renewing(Anonymous):
     """Credentials that become good when renewed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.token = "old"
 
     async def headers(self) -> dict[str, str]:

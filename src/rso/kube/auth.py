@@ -19,7 +19,15 @@ REREAD_SECONDS = 10.0  # the kubelet replaces a token long before it ends
 
 
 class Credentials(Protocol):
-    """What makes a request ours."""
+    """What makes a request ours, and the server's answer believable."""
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Return what new connections use; None means the machine's own authorities.
+
+        Another object than before makes new connections, with the client certificate in it.
+        """
+        ...
 
     async def headers(self) -> Mapping[str, str]:
         """Return the headers for one request.
@@ -36,6 +44,9 @@ class Credentials(Protocol):
 class Anonymous:
     """No headers: a client certificate, or a server that wants nothing."""
 
+    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+        self.ssl_context = ssl_context
+
     async def headers(self) -> Mapping[str, str]:
         return {}
 
@@ -45,14 +56,10 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """An API server and how to reach it; ``namespace`` is the one to use when none is named.
-
-    ``ssl_context`` None means the machine's own certificate authorities.
-    """
+    """An API server and how to reach it; ``namespace`` is the one to use when none is named."""
 
     server: str
     credentials: Credentials
-    ssl_context: ssl.SSLContext | None = None
     namespace: str = "default"
     proxy: str | None = None
     tls_server_name: str | None = None
@@ -62,7 +69,7 @@ class Access:
 class TokenFile:
     """A bearer token in a file that somebody replaces; read again every ten seconds.
 
-    A certificate authority beside it is read again too and added to ``ssl_context``.
+    A certificate authority is read again with it; ``ssl_context`` is used if there is none.
     """
 
     def __init__(
@@ -73,10 +80,10 @@ class TokenFile:
         ca_file: Path | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        self.ssl_context = tls(ca_file) if ca_file else ssl_context
         self._path = path
         self._clock = clock
         self._ca_file = ca_file
-        self._ssl_context = ssl_context
         self._token = ""
         self._reread_at = clock.monotonic()
 
@@ -93,8 +100,8 @@ class TokenFile:
     def _reread(self) -> None:
         try:
             self._token = self._path.read_text("ascii").strip() or self._token
-            if self._ca_file is not None and self._ssl_context is not None:
-                self._ssl_context.load_verify_locations(self._ca_file)
+            if self._ca_file is not None and self.ssl_context is not None:
+                self.ssl_context.load_verify_locations(self._ca_file)
         except (OSError, ValueError) as error:
             # The last token may still be good: a file is missing for a moment while replaced.
             if not self._token:
@@ -110,14 +117,12 @@ def in_cluster(directory: Path = SERVICE_ACCOUNT, clock: Clock | None = None) ->
     """
     host = os.environ.get("KUBERNETES_SERVICE_HOST")
     port = os.environ.get("KUBERNETES_SERVICE_PORT")
-    token, ca_file = directory / "token", directory / "ca.crt"
+    token = directory / "token"
     if not host or not port or not token.exists():
         raise NoCredentials("not in a Pod: no KUBERNETES_SERVICE_HOST or no ServiceAccount token")
-    context = tls(ca_file)
     return Access(
         server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
-        credentials=TokenFile(token, clock or SystemClock(), ca_file=ca_file, ssl_context=context),
-        ssl_context=context,
+        credentials=TokenFile(token, clock or SystemClock(), ca_file=directory / "ca.crt"),
         namespace=_namespace(directory / "namespace"),
     )
 

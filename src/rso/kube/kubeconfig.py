@@ -33,21 +33,21 @@ def load(path: str | None, context: str | None, clock: Clock) -> Access:
 
     Raises: NoCredentials, when a file, the context or the credentials are missing.
     """
-    paths = path or os.environ.get("KUBECONFIG") or DEFAULT
-    chosen = _Chosen(paths, context)
-    configuration, context_ = _configure(chosen)
+    chosen = _Chosen(path or os.environ.get("KUBECONFIG") or DEFAULT, context)
+    credentials = _Library(chosen, clock)
     token_file = chosen.user.get("tokenFile")
     return Access(
-        server=str(configuration.host),
+        server=credentials.server,
         credentials=(
-            TokenFile(chosen.user_directory / token_file, clock)
+            TokenFile(
+                chosen.user_directory / token_file, clock, ssl_context=credentials.ssl_context
+            )
             if token_file
-            else _Library(chosen, configuration, context_, clock)
+            else credentials
         ),
-        ssl_context=context_,
         namespace=chosen.namespace,
-        proxy=configuration.proxy,
-        tls_server_name=configuration.tls_server_name,
+        proxy=credentials.configuration.proxy,
+        tls_server_name=credentials.configuration.tls_server_name,
     )
 
 
@@ -73,20 +73,17 @@ class _Chosen:
 class _Library:
     """What the library knows to show: a token, a password, or the answer of a plugin."""
 
-    def __init__(
-        self,
-        chosen: _Chosen,
-        configuration: Configuration,
-        ssl_context: ssl.SSLContext | None,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, chosen: _Chosen, clock: Clock) -> None:
+        self.configuration, self.ssl_context = _configure(chosen)
         self._chosen = chosen
-        self._configuration = configuration
-        self._ssl_context = ssl_context
         self._clock = clock
         self._lock = asyncio.Lock()
         self._headers: Mapping[str, str] = {}
         self._fresh_until = float("-inf")
+
+    @property
+    def server(self) -> str:
+        return str(self.configuration.host)
 
     async def headers(self) -> Mapping[str, str]:
         async with self._lock:
@@ -96,25 +93,21 @@ class _Library:
             return self._headers
 
     async def renew(self) -> bool:
-        """Read the files and run the plugin again; a new client certificate counts from now on."""
+        """Read the files and run the plugin again."""
         async with self._lock:
             before = self._headers
-            self._configuration, _ = await asyncio.to_thread(
-                _configure, self._chosen, self._ssl_context
-            )
+            self.configuration, self.ssl_context = await asyncio.to_thread(_configure, self._chosen)
             self._headers = await asyncio.to_thread(self._ask)
             self._fresh_until = self._clock.monotonic() + REREAD_SECONDS
             return self._chosen.has_plugin or before != self._headers
 
     def _ask(self) -> Mapping[str, str]:
         # Renews tokens that are about to end.
-        value = self._configuration.get_api_key_with_prefix("BearerToken")
+        value = self.configuration.get_api_key_with_prefix("BearerToken")
         return {"Authorization": str(value)} if value else {}
 
 
-def _configure(
-    chosen: _Chosen, context: ssl.SSLContext | None = None
-) -> tuple[Configuration, ssl.SSLContext | None]:
+def _configure(chosen: _Chosen) -> tuple[Configuration, ssl.SSLContext | None]:
     configuration = Configuration()
     with tempfile.TemporaryDirectory(prefix="rso-") as directory:  # keys leave with it
         try:
@@ -126,25 +119,22 @@ def _configure(
         if chosen.has_plugin and not (configuration.api_key or configuration.cert_file):
             # The library only logs it, and requests without credentials would follow.
             raise NoCredentials(f"the exec plugin of context {chosen.context} gave no credentials")
-        return configuration, _tls(configuration, context)
+        return configuration, _tls(configuration)
 
 
-def _tls(configuration: Configuration, context: ssl.SSLContext | None) -> ssl.SSLContext | None:
+def _tls(configuration: Configuration) -> ssl.SSLContext | None:
     if not str(configuration.host).startswith("https"):
         return None
-    new = tls(configuration.ssl_ca_cert)
+    context = tls(configuration.ssl_ca_cert)
     if not configuration.verify_ssl:
-        new.check_hostname = False
-        new.verify_mode = ssl.CERT_NONE
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     if configuration.cert_file:
-        pair = configuration.cert_file, configuration.key_file
         try:
-            new.load_cert_chain(*pair)
-            if context is not None:  # a pair that loads: now into the one in use
-                context.load_cert_chain(*pair)
+            context.load_cert_chain(configuration.cert_file, configuration.key_file)
         except OSError as error:
             raise NoCredentials(f"cannot load the client certificate: {error}") from error
-    return context or new
+    return context
 
 
 def _existing(paths: str) -> list[Path]:

@@ -179,7 +179,7 @@ class HttpTransport:
                 data=request.body,
                 headers=headers,
                 timeout=limits,
-                ssl=self._access.ssl_context or True,
+                ssl=self._access.credentials.ssl_context or True,
                 server_hostname=self._access.tls_server_name,
                 proxy=self._access.proxy,
                 allow_redirects=False,  # a token is for this server only
