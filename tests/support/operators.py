@@ -1,0 +1,255 @@
+"""Operators of the test's own, many in one process, each in a thread with its own event loop.
+
+A test is then a plain function: it changes the cluster, waits for a condition and looks. Each
+operator sees only its own namespaces although it runs in cluster mode: the transport narrows its
+lists and watches, so that hundreds of cases share one API server.
+"""
+
+import asyncio
+import dataclasses
+import itertools
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from rso.app.keys import generate
+from rso.app.resizer import Resizer
+from rso.app.settings import Settings
+from rso.kube.auth import from_kubeconfig
+from rso.kube.clock import SystemClock
+from rso.kube.transport import HttpTransport, Request, Response, Transport
+from testbed.cluster import Cluster
+
+_NARROWED = ("statefulsets", "persistentvolumeclaims")
+_BACKGROUND = ("leases", "events")
+STOP_SECONDS = 40.0
+
+
+class Crash(BaseException):
+    """The end of an operator's process; no `except Exception` may swallow it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sent:
+    """One request as the server answered it; status None: no answer came."""
+
+    request: Request
+    status: int | None
+
+    @property
+    def words(self) -> str:
+        """The request in short: `patch statefulsets app/db`."""
+        request = self.request
+        return f"{request.verb} {request.resource.plural} {request.namespace}/{request.name}"
+
+
+class Wire:
+    """The transport of a test: narrows, records, and lets a test interfere.
+
+    `before(request)` and `after(request, response)` may raise `Crash`, which kills the operator,
+    or another error, which is then this request's.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        namespace: str,
+        before: Callable[[Request], None] | None = None,
+        after: Callable[[Request, Response], None] | None = None,
+    ) -> None:
+        self.sent: list[Sent] = []
+        self.is_dead = False
+        self._transport = transport
+        self._namespace = namespace
+        self._before = before
+        self._after = after
+
+    async def send(self, request: Request) -> Response:
+        """Send a request, unless the operator is dead."""
+        request = self._narrowed(request)
+        status: int | None = None
+        try:
+            self._alive()
+            if self._before:
+                self._before(request)
+            response = await self._transport.send(request)
+            status = response.status
+            self._alive()
+            if self._after:
+                self._after(request, response)
+        except Crash:
+            self.is_dead = True
+            raise
+        finally:
+            self.sent.append(Sent(request, status))
+        return response
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a watch, unless the operator is dead."""
+        self._alive()
+        self.sent.append(Sent(self._narrowed(request), 200))
+        async with self._transport.stream(self._narrowed(request)) as chunks:
+            yield chunks
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    def changes(self) -> list[Sent]:
+        """Return the changing requests that the server accepted, but Lease and Events."""
+        return [
+            sent
+            for sent in self.sent
+            if sent.request.changes
+            and sent.request.resource.plural not in _BACKGROUND
+            and sent.status is not None
+            and sent.status < 300
+        ]
+
+    def _alive(self) -> None:
+        if self.is_dead:
+            raise Crash
+
+    def _narrowed(self, request: Request) -> Request:
+        if request.namespace is None and request.resource.plural in _NARROWED:
+            return dataclasses.replace(request, namespace=self._namespace)
+        return request
+
+
+class Operator:
+    """A resizer that runs in a thread until it is stopped or killed."""
+
+    _numbers = itertools.count()
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        namespace: str,
+        before: Callable[[Request], None] | None = None,
+        after: Callable[[Request, Response], None] | None = None,
+    ) -> None:
+        access = from_kubeconfig(str(settings.kubeconfig or cluster.kubeconfig))
+        self.wire = Wire(HttpTransport(access), namespace, before, after)
+        self.resizer: Resizer | None = None
+        self.error: BaseException | None = None
+        self._settings = settings
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        name = f"operator-{next(self._numbers)}"
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    def start(self) -> "Operator":
+        """Start, and return when its caches are complete or it has died."""
+        self._thread.start()
+        if not self._ready.wait(STOP_SECONDS):
+            raise TimeoutError("the operator did not get ready")
+        return self
+
+    def stop(self) -> None:
+        """End as on SIGTERM; raise what it died of, unless that was a Crash."""
+        if self._thread.is_alive() and self.resizer is not None:
+            self._loop.call_soon_threadsafe(self.resizer.stop)
+        self._join()
+        if self.error is not None and not isinstance(self.error, Crash):
+            raise self.error
+
+    def kill(self) -> None:
+        """End as by SIGKILL: not one more request is sent."""
+        self.wire.is_dead = True
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._cancel_all)
+        self._join()
+
+    def wait_dead(self, seconds: float = STOP_SECONDS) -> None:
+        """Return when the operator has died by a Crash.
+
+        Raises: TimeoutError, when it lives on.
+        """
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            raise TimeoutError("the operator lives on")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process would still run."""
+        return self._thread.is_alive()
+
+    def _join(self) -> None:
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            raise TimeoutError("the operator does not end")
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._run())
+        except (Exception, Crash, asyncio.CancelledError, BaseExceptionGroup) as error:  # noqa: BLE001  told by stop
+            self.error = _told(error)
+        finally:
+            self.wire.is_dead = True
+            self._ready.set()
+            self._loop.run_until_complete(self.wire.close())
+            self._loop.close()
+
+    async def _run(self) -> None:
+        self.resizer = Resizer(self._settings, self.wire, SystemClock())
+        running = asyncio.ensure_future(self.resizer.run())
+        while self.resizer.missing() and not running.done():
+            await asyncio.wait({running}, timeout=0.01)
+        self._ready.set()
+        await running
+
+    def _cancel_all(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+
+
+def _told(error: BaseException) -> BaseException | None:
+    """Return what an operator died of; cancelled means killed."""
+    if isinstance(error, asyncio.CancelledError):
+        return Crash()
+    if isinstance(error, BaseExceptionGroup):
+        inner = error.subgroup(Crash)
+        return Crash() if inner is not None else error
+    return error
+
+
+@contextmanager
+def running(
+    cluster: Cluster,
+    namespace: str,
+    operator_namespace: str,
+    key_dir: Path | None,
+    **settings: object,
+) -> Iterator[Operator]:
+    """Run one operator for a namespace, without a Lease unless a setting says otherwise."""
+    operator = Operator(
+        cluster, settings_for(cluster, operator_namespace, key_dir, **settings), namespace
+    ).start()
+    try:
+        yield operator
+    finally:
+        operator.stop()
+
+
+def settings_for(
+    cluster: Cluster, operator_namespace: str, key_dir: Path | None, **changes: object
+) -> Settings:
+    """Return settings of an operator in a test: no Lease, no port."""
+    plain = Settings(
+        kubeconfig=cluster.kubeconfig,
+        operator_namespace=operator_namespace,
+        leader_elect=False,
+        key_dir=key_dir,
+        metrics_bind=None,
+    )
+    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]  # any field of Settings
+
+
+def make_keys(directory: Path) -> Path:
+    """Return a key directory with a new key."""
+    generate(directory, SystemClock().now())
+    return directory
