@@ -19,9 +19,16 @@ from tests.testbed.volumes import (
 )
 
 if TYPE_CHECKING:
+    from testbed.api import Object
     from testbed.cluster import Cluster
 
 GIB = 1024**3
+
+
+def expansions(cluster: Cluster, volume: str) -> list[Object]:
+    """Return the calls that expanded a volume; the resizer may repeat one that succeeded."""
+    calls = cluster.csi_calls(volume)
+    return [call for call in calls if call["method"] == "ControllerExpandVolume"]
 
 
 def test_each_test_has_a_namespace_of_its_own(cluster: Cluster, namespace: str) -> None:
@@ -43,14 +50,15 @@ def test_a_set_runs_on_fake_nodes(cluster: Cluster, namespace: str) -> None:
 
 
 def test_a_claim_grows_by_the_real_resizer(cluster: Cluster, namespace: str) -> None:
-    """Status follows a bigger request, and the driver is asked once for just these bytes."""
+    """Status follows a bigger request, and the driver is asked for just these bytes."""
     claim = bound_claim(cluster, namespace, "instant", "1Gi")
     volume = cluster.csi_volume(namespace, claim)
     ask(cluster, namespace, claim, "2Gi")
 
     cluster.wait(lambda: capacity(cluster, namespace, claim) == "2Gi", 30, "growth")
-    [call] = [c for c in cluster.csi_calls(volume) if c["method"] == "ControllerExpandVolume"]
-    assert (call["bytes"], call["code"]) == (2 * GIB, "OK")
+    assert {(call["bytes"], call["code"]) for call in expansions(cluster, volume)} == {
+        (2 * GIB, "OK")
+    }
 
 
 def test_a_class_rounds_up(cluster: Cluster, namespace: str) -> None:
@@ -101,8 +109,8 @@ def test_a_transient_fault_ends_by_itself(cluster: Cluster, namespace: str) -> N
     ask(cluster, namespace, claim, "2Gi")
 
     cluster.wait(lambda: capacity(cluster, namespace, claim) == "2Gi", 60, "growth")
-    calls = [c for c in cluster.csi_calls(volume) if c["method"] == "ControllerExpandVolume"]
-    assert [call["code"] for call in calls] == ["UNAVAILABLE", "UNAVAILABLE", "OK"]
+    codes = [call["code"] for call in expansions(cluster, volume)]
+    assert codes[:3] == ["UNAVAILABLE", "UNAVAILABLE", "OK"]
 
 
 def test_a_slow_back_end(cluster: Cluster, namespace: str) -> None:
@@ -113,8 +121,9 @@ def test_a_slow_back_end(cluster: Cluster, namespace: str) -> None:
     ask(cluster, namespace, claim, "2Gi")
 
     cluster.wait(lambda: capacity(cluster, namespace, claim) == "2Gi", 30, "growth")
-    [call] = [c for c in cluster.csi_calls(volume) if c["method"] == "ControllerExpandVolume"]
-    assert (call["seconds"] >= 1, call["code"]) == (True, "OK")
+    first = expansions(cluster, volume)[0]
+    assert first["seconds"] >= 1
+    assert first["code"] == "OK"
 
 
 def test_a_fault_of_one_volume_leaves_others_alone(cluster: Cluster, namespace: str) -> None:
