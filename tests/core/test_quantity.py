@@ -75,6 +75,19 @@ def test_sizes_that_people_write_are_strict(vector: dict[str, Any]) -> None:
     assert Size(expected["bytes"], expected["write"]) == size(text)
 
 
+@pytest.mark.parametrize("text", ["Ti", ".Ti", "e-9", "-E999", "+."])
+def test_a_missing_number_is_read_as_zero(text: str) -> None:
+    """Without a digit a quantity is 0, as `ParseQuantity` of v0.37.2 answers."""
+    assert read(text) == 0
+
+
+@pytest.mark.parametrize("text", ["Pi", "-Ei", "e-10", ".e-999", "+E-33"])
+def test_a_missing_number_is_refused_where_kubernetes_refuses_it(text: str) -> None:
+    """Without a digit the largest units and smallest exponents are errors, as in v0.37.2."""
+    with pytest.raises(InvalidQuantity, match="not a size"):
+        read(text)
+
+
 @pytest.mark.parametrize("vector", vectors("json", "json"))
 def test_what_the_api_server_sends_is_read_as_it_was_meant(vector: dict[str, Any]) -> None:
     """The text that the API server makes of a JSON value is read as the amount of that value."""

@@ -27,7 +27,8 @@ _DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
 _FACTORS = {name: Fraction(factor) for name, factor in (_DECIMAL | _BINARY).items()} | _SMALL
 
 # The only step below a byte that Kubernetes keeps: nine decimal places, rounded away from zero.
-_NANO = 10**9
+_PLACES = 9
+_NANO = 10**_PLACES
 
 # Each part can match in one way only, so the time is linear in the length (T14).
 _GRAMMAR = re.compile(
@@ -80,7 +81,11 @@ def read(text: str) -> Fraction:
     if len(text) > MAX_READ_CHARACTERS:
         raise InvalidQuantity(text, "too_long")
     parts = _match(text)
-    _check_exponent(text, int(parts["exponent"] or "0"))
+    exponent = int(parts["exponent"] or "0")
+    _check_exponent(text, exponent)
+    # Kubernetes takes a missing number for 0, but only while it calculates with 64 bits.
+    if not _has_digits(parts) and (exponent < -_PLACES or parts["suffix"] in {"Pi", "Ei"}):
+        raise InvalidQuantity(text, "syntax")
     amount = Fraction(_away_from_zero(_amount(parts) * _NANO), _NANO)
     if parts["suffix"] in _BINARY:
         return max(min(amount, Fraction(MAX_BYTES)), Fraction(-MAX_BYTES))
@@ -159,13 +164,17 @@ def _fault(parts: re.Match[str]) -> str:
     """Return why a person may not write this, though Kubernetes takes it; empty if they may."""
     exponent = parts["exponent"] or ""
     faults = {
-        "syntax": not parts["whole"] and not parts["decimals"],
+        "syntax": not _has_digits(parts),
         "sign": parts["sign"] != "",
         "dot": not parts["whole"] or (parts["dot"] != "" and not parts["decimals"]),
         "small_suffix": parts["suffix"] in _SMALL,
         "exponent": bool(exponent) and not _is_plain_exponent(exponent),
     }
     return next((reason for reason, found in faults.items() if found), "")
+
+
+def _has_digits(parts: re.Match[str]) -> bool:
+    return bool(parts["whole"] or parts["decimals"])
 
 
 def _is_plain_exponent(exponent: str) -> bool:
