@@ -64,7 +64,7 @@ $(INSTALLED): requirements/dev.txt pyproject.toml | packages
 	@touch $@
 
 programs: $(INSTALLED)
-	@$(RUN)/python -m testbed build > $(VENV)/build.log 2>&1 || { cat $(VENV)/build.log; exit 1; }
+	@$(RUN)/python -m testbed build
 
 times:
 	@mkdir -p $(dir $(TIMES)); : > $(TIMES)

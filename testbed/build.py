@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -129,15 +128,10 @@ def module(directory: Path, name: str, field: str) -> str:
     return run("go", "list", "-m", "-f", f"{{{{.{field}}}}}", name, cwd=directory).strip()
 
 
-def module_directory(directory: Path, name: str) -> Path:
-    """Return where a module's files are, downloaded now if need be."""
-    return Path(json.loads(run("go", "mod", "download", "-json", name, cwd=directory))["Dir"])
-
-
 def copy_protocols(protos: Path) -> None:
     """Copy the two protocols that the CSI driver speaks."""
     protos.mkdir()
-    csi = module_directory(TOOLS, "github.com/container-storage-interface/spec")
+    csi = Path(module(TOOLS, "github.com/container-storage-interface/spec", "Dir"))
     shutil.copyfile(csi / "csi.proto", protos / "csi.proto")
     kubelet = Path(module(KUBERNETES, "k8s.io/kubelet", "Dir"))
     registration = kubelet / "pkg/apis/pluginregistration/v1/api.proto"
