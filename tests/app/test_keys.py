@@ -112,6 +112,17 @@ def test_a_broken_secret_still_opens_backups(tmp_path: Path) -> None:
     assert Keys("k1", {"k1": OLD_KEY}) == ring.for_opening()
 
 
+def test_a_key_removed_too_early_still_opens(tmp_path: Path) -> None:
+    """A key that leaves the Secret seals no more, but this process can open with it to its end."""
+    directory = mount(tmp_path / "keys", "1", k1=OLD_KEY, primary="k1")
+    ring = KeyRing(directory)
+    ring.current()
+    mount(directory, "2", k2=NEW_KEY, primary="k2")
+
+    assert Keys("k2", {"k2": NEW_KEY}) == ring.current()
+    assert Keys("k2", {"k1": OLD_KEY, "k2": NEW_KEY}) == ring.for_opening()
+
+
 def test_a_generated_key_is_usable_and_private(tmp_path: Path) -> None:
     """A new directory holds one key that seals, and only its owner can read it."""
     directory = tmp_path / "deep" / "keys"

@@ -42,7 +42,7 @@ class KeyRing:
         self._directory = directory
         self._seen: object = None
         self._keys: Keys | None = None
-        self._last_good: Keys | None = None
+        self._known: Keys | None = None
         self._problem = ""
 
     def current(self) -> Keys | None:
@@ -54,11 +54,13 @@ class KeyRing:
         return self._keys
 
     def for_opening(self) -> Keys | None:
-        """Return the keys that open: the current ones, or the last that were usable.
+        """Return the keys that open: the current ones and all that this process has seen usable.
 
-        A Secret that breaks while a set is absent must not keep it absent. Never seal with these.
+        A Secret that breaks, or loses a key too early, while a set is absent must not keep it
+        absent. Never seal with these.
         """
-        return self.current() or self._last_good
+        self.current()
+        return self._known
 
     @property
     def problem(self) -> str:
@@ -68,11 +70,13 @@ class KeyRing:
 
     def _read(self) -> None:
         try:
-            self._keys = self._last_good = load_keys(self._directory)
+            keys = load_keys(self._directory)
         except KeysUnusable as fault:
             self._keys, self._problem = None, str(fault)
         else:
-            self._problem = ""
+            earlier = self._known.by_id if self._known else {}
+            self._known = Keys(keys.primary, {**earlier, **keys.by_id})
+            self._keys, self._problem = keys, ""
 
 
 def load_keys(directory: Path) -> Keys:
