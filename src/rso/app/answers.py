@@ -69,11 +69,11 @@ class Questions:
 
     async def pods(self, key: Key, statefulset: StatefulSet) -> Pods:
         """Return the Pods that the selector of the set finds."""
-        asked_at = self._clock.now()
         labels = selector_text(statefulset.spec.selector)
         listing = await self._client.list(resources.PODS, key.namespace, labels)
+        answered_at = self._clock.now()
         version = statefulset.metadata.resource_version
-        return Pods(version, asked_at, listing.date or asked_at, listing.items)
+        return Pods(version, answered_at, listing.date or answered_at, listing.items)
 
     async def live(self, key: Key) -> Live:
         """Return the whole set.

@@ -8,6 +8,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from rso.app import resources
 from rso.app.backup import config_map
 from rso.app.expect import Expectations
@@ -126,13 +128,15 @@ class Executor:
 
     async def label_backup(
         self, world: World, backup: Backup, phase: Phase, successor: str = ""
-    ) -> None:
-        """Label a backup with its phase, at the version that was looked at."""
+    ) -> Backup:
+        """Label a backup with its phase, at the version that was looked at; return it as it is."""
         body = bodies.backup_phase(phase, backup.resource_version, world.now, successor)
         stored = await self._client.patch(
             resources.WHOLE_BACKUPS, self._namespace, backup.name, body
         )
         self._expect_backup(world.key, backup.name, stored)
+        version = str(stored["metadata"]["resourceVersion"])
+        return replace(backup, phase=phase, resource_version=version)
 
     async def supersede(self, world: World, step: Supersede) -> None:
         """Label a backup as no longer to be created from."""

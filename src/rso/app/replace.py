@@ -1,7 +1,7 @@
 """The dangerous minute: delete the set, create it again.
 
-    Pods still quiet? -> set still as saved? -> label the backup -> DELETE (orphan, uid, version)
-    -> gone -> CREATE -> label superseded -> give the fields back
+    set still as saved? -> label the backup -> DELETE (orphan, uid, version) -> gone -> CREATE
+    -> label superseded -> give the fields back
 
 From DELETE to CREATE no decision is made. Should this coroutine die anywhere, the backup's label
 tells the next look what to do. Whether a DELETE was ours is judged like this: a clean 404 or 409
@@ -21,7 +21,6 @@ from rso.app.log import Logger
 from rso.app.turn import Turns
 from rso.core import successor
 from rso.core.actions import Recreate, Replace
-from rso.core.gate import quiet_fault
 from rso.core.names import Phase
 from rso.core.refusals import is_namespace_gone
 from rso.core.successor import is_our_successor
@@ -85,12 +84,12 @@ class Replacer:
         saved = world.answers.backups.get(backup.uid) if backup else None
         if backup is None or not isinstance(saved, Saved):
             return None
-        live = await self._still_as_saved(world, step.uid, saved)
+        live = await self._still_as_saved(world.key, step.uid, saved)
         if live is None:
             return None
         was_labelled = backup.phase is Phase.DELETING
         if not was_labelled:
-            await self._executor.label_backup(world, backup, Phase.DELETING)
+            backup = await self._executor.label_backup(world, backup, Phase.DELETING)
         started = self._tools.clock.monotonic()
         if not await self._delete(world, live, backup, is_first=not was_labelled):
             return None
@@ -105,17 +104,10 @@ class Replacer:
             await self._complete(world, backup, saved, created)
         return absence
 
-    async def _still_as_saved(self, world: World, uid: str, saved: Saved) -> Live | None:
-        """Return the set just read, if Pods are quiet and it equals its backup."""
-        statefulset = world.statefulset
-        if statefulset is None:
-            return None
-        questions = self._tools.gatherer.questions
-        pods, live = await asyncio.gather(
-            questions.pods(world.key, statefulset), questions.live(world.key)
-        )
-        is_same = live.uid == uid and "deletionTimestamp" not in live.object["metadata"]
-        if quiet_fault(statefulset, pods) or not is_same:
+    async def _still_as_saved(self, key: Key, uid: str, saved: Saved) -> Live | None:
+        """Return the set just read, if it equals its backup."""
+        live = await self._tools.gatherer.questions.live(key)
+        if live.uid != uid or "deletionTimestamp" in live.object["metadata"]:
             return None
         return live if successor.is_same(saved.object, live.object) else None
 
@@ -180,17 +172,9 @@ class Replacer:
     async def _complete(self, world: World, backup: Backup, saved: Saved, created: Live) -> None:
         self._executor.expect_set(world.key, created)
         self._log(world).info("set is created again", successor=created.uid)
-        await self._label_superseded(world, backup, created.uid)
+        # strictly before the managers are given back: until then ours proves whose set it is
+        await self._executor.label_backup(world, backup, Phase.SUPERSEDED, created.uid)
         await self._executor.give_back(world.key, created.uid, saved)
-
-    async def _label_superseded(self, world: World, backup: Backup, uid: str) -> None:
-        # strictly before the managers are given back: until then our manager proves whose set it is
-        stored = await self._client.get(
-            resources.BACKUPS, self._tools.sealer.namespace, backup.name
-        )
-        version = stored.metadata.resource_version
-        current = Backup(backup.name, backup.uid, version, backup.statefulset_uid)
-        await self._executor.label_backup(world, current, Phase.SUPERSEDED, uid)
 
     async def _create(self, world: World, saved: Saved) -> Live | None:
         """Return the new set; tried until the caller's time-out, looking first each time.

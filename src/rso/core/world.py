@@ -13,7 +13,9 @@ from rso.core.model import Claim, Pod, Quota, StatefulSet, StorageClass
 from rso.core.names import STATUS, Phase
 from rso.core.policy import Bounds
 
-PODS_FRESH_SECONDS = 2.0  # a Pod list older than this proves no quiet
+# A Pod list older than this proves no quiet. Short, since a Pod that is made between the list and
+# the delete may keep the old uid (safety T7); the delete's resourceVersion catches what is later.
+PODS_FRESH_SECONDS = 0.5
 
 
 class Key(NamedTuple):
@@ -54,10 +56,10 @@ class Growth(msgspec.Struct, frozen=True):
 
 
 class Pods(msgspec.Struct, frozen=True):
-    """The Pods of a set; `listed_at` is the API server's clock, `asked_at` ours."""
+    """The Pods of a set; `listed_at` is the API server's clock, `answered_at` ours."""
 
     resource_version: str
-    asked_at: datetime
+    answered_at: datetime
     listed_at: datetime
     pods: tuple[Pod, ...]
 
@@ -187,7 +189,7 @@ class World(msgspec.Struct, frozen=True):
         answer = self.answers.pods
         if answer is None or self.statefulset is None:
             return None
-        age = (self.now - answer.asked_at).total_seconds()
+        age = (self.now - answer.answered_at).total_seconds()
         version = self.statefulset.metadata.resource_version
         is_current = age <= PODS_FRESH_SECONDS and reaches(answer.resource_version, version)
         return answer if is_current else None
