@@ -21,7 +21,8 @@ def quota_fault(quotas: Iterable[Quota], claims: list[tuple[Claim, int]]) -> Blo
         for resource in quota.status.hard:
             more = sum(_more(claim, wanted) for claim, wanted in claims if _counts(resource, claim))
             left = _left(quota, resource)
-            if more > left:
+            # A quota lowered below its use is negative: it refuses only what asks for more.
+            if more > max(left, 0):
                 return Blocked(
                     Reason.QUOTA_FULL,
                     f"all claims together need {format_bytes(more)} more, but {resource} of the "

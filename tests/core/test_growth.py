@@ -1,0 +1,290 @@
+"""Claims: what is asked before they grow, what refuses, and in which order they grow."""
+
+import pytest
+from msgspec.structs import replace
+
+from rso.core.actions import AskGrowth, Blocked, Decision, GrowClaim
+from rso.core.claims import own_claims
+from rso.core.growth import grow
+from rso.core.model import Claim, Quota, StorageClass
+from rso.core.names import Reason
+from rso.core.policy import Policy, read_policy
+from rso.core.world import ClaimAnswer, Refusal, World
+from tests.factories import (
+    BOUNDS,
+    GIB,
+    Json,
+    claim,
+    claims_of,
+    decoded,
+    own,
+    unbound,
+    whole_set,
+    with_growth,
+    world,
+)
+
+WISH = {"resize-0": "20Gi"}
+EXPANDABLE = {"fast": StorageClass(claim().metadata, allow_volume_expansion=True)}
+GROWN_AT = {"annotations": own({"grown-at": "2026-11-01T11:00:00Z"})}
+INFEASIBLE: Json = {"allocatedResourceStatuses": {"storage": "NodeResizeInfeasible"}}
+
+
+def growth_of(start: World) -> Decision | None:
+    """Return what is decided about the claims alone."""
+    assert start.statefulset is not None
+    policy = read_policy(start.statefulset, BOUNDS, {})
+    assert isinstance(policy, Policy)
+    claims = own_claims(start, policy)
+    assert isinstance(claims, tuple)
+    return grow(start, claims)
+
+
+def one(made: Claim | None = None, annotations: dict[str, str] | None = None) -> World:
+    """Return a world of one claim."""
+    live = whole_set(annotations or WISH, spec={"replicas": 1})
+    return world(live, claims=(made or claim(),))
+
+
+def accepted(version: str = "50", size: str = "20Gi", **fields: object) -> ClaimAnswer:
+    """Return the answer to a dry growth."""
+    return replace(ClaimAnswer(version, size), **fields)
+
+
+def asked(
+    start: World, answer: ClaimAnswer, classes: dict[str, StorageClass | None] | None = None
+) -> World:
+    """Return the world in which the first claim has this answer."""
+    known = EXPANDABLE if classes is None else classes
+    return with_growth(start, claims={"data-db-0": answer}, classes=known)
+
+
+def quota(hard: dict[str, str], used: dict[str, str]) -> Quota:
+    """Return a quota of the namespace."""
+    live = {"metadata": {"name": "team"}, "status": {"hard": hard, "used": used}}
+    return decoded(live, Quota)
+
+
+def test_all_claims_are_asked_about_before_the_first_grows() -> None:
+    """One question covers every claim that must grow, and the class that each names."""
+    live = whole_set(WISH)
+    other = claim("data-db-1", spec={"storageClassName": "slow"})
+    done = claim("data-db-2", "20Gi", "20Gi")
+    start = world(live, claims=(done, other, claim()))
+
+    sizes = {"data-db-0": "20Gi", "data-db-1": "20Gi"}
+    assert AskGrowth(sizes, ("fast", "slow")) == growth_of(start)
+
+
+def test_classes_are_not_read_in_namespaced_mode() -> None:
+    """Without cluster rights the dry run is the check."""
+    start = replace(one(), bounds=replace(BOUNDS, reads_volumes=False))
+
+    assert AskGrowth({"data-db-0": "20Gi"}, ()) == growth_of(start)
+    answered = with_growth(start, claims={"data-db-0": accepted()})
+    assert GrowClaim("data-db-0", "50", "10Gi", "20Gi") == growth_of(answered)
+
+
+def test_an_accepted_claim_grows() -> None:
+    """The patch carries the version that was looked at, and both sizes."""
+    assert GrowClaim("data-db-0", "50", "10Gi", "20Gi") == growth_of(asked(one(), accepted()))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(accepted(version="49"), id="about an older claim"),
+        pytest.param(accepted(size="15Gi"), id="about another size"),
+    ],
+)
+def test_an_old_answer_is_asked_again(answer: ClaimAnswer) -> None:
+    """An answer counts for the claim and the size that it was given for."""
+    assert AskGrowth({"data-db-0": "20Gi"}, ("fast",)) == growth_of(asked(one(), answer))
+
+
+@pytest.mark.parametrize(
+    ("made", "annotations"),
+    [
+        pytest.param(claim(request="20Gi"), WISH, id="the request is there"),
+        pytest.param(claim(request="20480Mi"), WISH, id="the request is there in other words"),
+        pytest.param(claim(request="30Gi"), WISH, id="the request is larger"),
+        pytest.param(claim(capacity="20Gi"), WISH, id="the volume was made larger"),
+        pytest.param(unbound(), WISH, id="it is not bound"),
+        pytest.param(claim(), {"resize-0": "10Gi"}, id="the wish is satisfied"),
+        pytest.param(claim(), {"resize-0": "5Gi"}, id="the wish is smaller"),
+    ],
+)
+def test_claims_only_grow(made: Claim, annotations: dict[str, str]) -> None:
+    """A claim that has what is wanted, or more, is left alone."""
+    assert growth_of(one(made, annotations)) is None
+
+
+def test_a_volume_that_has_the_size_is_left_alone() -> None:
+    """A request below the volume's real size would make Kubernetes flip for ever (V40)."""
+    assert growth_of(asked(one(), accepted(volume_bytes=20 * GIB))) is None
+    less = asked(one(), accepted(volume_bytes=20 * GIB - 1))
+    assert isinstance(growth_of(less), GrowClaim)
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_a_claim_without_class_cannot_grow(name: str | None) -> None:
+    """Kubernetes expands only claims that name a class; nothing is asked in vain."""
+    blocked = growth_of(one(claim(spec={"storageClassName": name})))
+
+    assert isinstance(blocked, Blocked)
+    assert blocked.reason == Reason.NO_CLASS
+    assert "claim data-db-0" in blocked.sentence
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        pytest.param({"fast": None}, "does not exist", id="the class is gone"),
+        pytest.param(
+            {"fast": StorageClass(claim().metadata)}, "does not allow expansion", id="not said"
+        ),
+        pytest.param(
+            {"fast": StorageClass(claim().metadata, allow_volume_expansion=False)},
+            "set allowVolumeExpansion: true",
+            id="forbidden",
+        ),
+    ],
+)
+def test_a_class_must_allow_expansion(classes: dict[str, StorageClass | None], words: str) -> None:
+    """A class that is gone or does not expand is named, with what to do."""
+    blocked = growth_of(asked(one(), accepted(), classes))
+
+    assert isinstance(blocked, Blocked)
+    assert blocked.reason == Reason.NOT_EXPANDABLE
+    assert words in blocked.sentence
+
+
+def test_one_refused_claim_stops_all() -> None:
+    """No claim grows while the last one of the set would be refused."""
+    live = whole_set(WISH)
+    refusal = Refusal(422, "Invalid", "spec: Forbidden: no")
+    answers = {f"data-db-{each}": accepted() for each in range(3)}
+    answers["data-db-2"] = accepted(refusal=refusal)
+    start = with_growth(world(live), claims=answers, classes=EXPANDABLE)
+
+    blocked = growth_of(start)
+
+    assert isinstance(blocked, Blocked)
+    assert blocked.reason == Reason.ADMISSION_REFUSES
+    assert "claim data-db-2" in blocked.sentence
+
+
+CLASS_QUOTA = "fast.storageclass.storage.k8s.io/requests.storage"
+
+
+@pytest.mark.parametrize(
+    ("hard", "used", "expected"),
+    [
+        pytest.param("60Gi", "30Gi", None, id="room for all three, exactly"),
+        pytest.param("59Gi", "30Gi", "30Gi more", id="room for two of three"),
+        pytest.param("20Gi", "30Gi", "0 left", id="lowered below its use"),
+    ],
+)
+@pytest.mark.parametrize("resource", ["requests.storage", CLASS_QUOTA])
+def test_the_quota_must_hold_the_whole_set(
+    resource: str, hard: str, used: str, expected: str | None
+) -> None:
+    """Claims that each fit may not fit together: then none of them grows."""
+    answers = {f"data-db-{each}": accepted() for each in range(3)}
+    limits = (quota({resource: hard}, {resource: used}),)
+    start = with_growth(world(), claims=answers, classes=EXPANDABLE, quotas=limits)
+
+    found = growth_of(start)
+
+    if expected is None:
+        assert isinstance(found, GrowClaim)
+    else:
+        assert isinstance(found, Blocked)
+        assert found.reason == Reason.QUOTA_FULL
+        assert expected in found.sentence
+        assert f"{resource} of the quota team" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("hard", "used"),
+    [
+        pytest.param({"pods": "1"}, {"pods": "5"}, id="of something else, over full"),
+        pytest.param(
+            {"slow.storageclass.storage.k8s.io/requests.storage": "1Gi"},
+            {"slow.storageclass.storage.k8s.io/requests.storage": "9Gi"},
+            id="of another class, over full",
+        ),
+    ],
+)
+def test_other_quotas_do_not_matter(hard: dict[str, str], used: dict[str, str]) -> None:
+    """A quota that no claim is charged to refuses nothing, even when it is over full."""
+    start = with_growth(
+        one(),
+        claims={"data-db-0": accepted()},
+        classes=EXPANDABLE,
+        quotas=(quota(hard, used),),
+    )
+
+    assert isinstance(growth_of(start), GrowClaim)
+
+
+def test_a_claim_is_charged_with_what_is_allocated() -> None:
+    """Room that a failed expansion already holds is not asked for twice."""
+    made = claim(status={"allocatedResources": {"storage": "20Gi"}})
+    limits = (quota({"requests.storage": "20Gi"}, {"requests.storage": "20Gi"}),)
+    start = with_growth(
+        one(made), claims={"data-db-0": accepted()}, classes=EXPANDABLE, quotas=limits
+    )
+
+    assert isinstance(growth_of(start), GrowClaim)
+
+
+def test_an_unused_quota_has_all_its_room() -> None:
+    """A quota whose use is not counted yet is taken as unused."""
+    start = with_growth(
+        one(),
+        claims={"data-db-0": accepted()},
+        classes=EXPANDABLE,
+        quotas=(quota({"requests.storage": "5Gi"}, {}),),
+    )
+
+    assert isinstance(growth_of(start), Blocked)
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        pytest.param("15Gi", "15Gi", id="between capacity and request"),
+        pytest.param("10737418241", "10737418241", id="a byte above the capacity"),
+        pytest.param("10Gi", None, id="at the capacity"),
+        pytest.param("5Gi", None, id="below the capacity"),
+        pytest.param("20Gi", None, id="as it was"),
+    ],
+)
+def test_an_infeasible_claim_follows_a_lowered_wish(wish: str, expected: str | None) -> None:
+    """Only towards a size above its capacity, as Kubernetes allows (KEP-1790, O4)."""
+    made = claim(request="20Gi", metadata=GROWN_AT, status=INFEASIBLE)
+    found = growth_of(one(made, {"resize-0": wish}))
+
+    step = GrowClaim("data-db-0", "50", "20Gi", expected) if expected else None
+    assert step == found
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(claim(request="20Gi", status=INFEASIBLE), id="somebody else made it grow"),
+        pytest.param(claim(request="20Gi", metadata=GROWN_AT), id="it is not infeasible"),
+    ],
+)
+def test_nothing_else_is_ever_lowered(made: Claim) -> None:
+    """A request that we did not raise, or that may still succeed, stays."""
+    assert growth_of(one(made, {"resize-0": "15Gi"})) is None
+
+
+def test_lowering_needs_no_other_claim_s_leave() -> None:
+    """What frees a set from an infeasible size comes before anything that could refuse."""
+    made = claim("data-db-1", "20Gi", metadata=GROWN_AT, status=INFEASIBLE)
+    start = world(whole_set({"resize-0": "15Gi"}), claims=(*claims_of(whole_set(), [0]), made))
+
+    assert GrowClaim("data-db-1", "50", "20Gi", "15Gi") == growth_of(start)
