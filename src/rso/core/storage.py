@@ -20,12 +20,16 @@ _NODE_PART = ("NodeResizePending", "NodeResizeInProgress")
 
 def progress(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
     """Step 1b: return why the storage side is not done with its controller part; None: it is."""
+    for each in claims:
+        # Also one that no Pod uses: strictly before the delete (O10).
+        if each.is_infeasible and not _is_grown(each, world):
+            return _infeasible(each)
     with_pod = [each for each in claims if each.has_pod and each.is_bound]
-    for each in with_pod:
+    waiting = [each for each in with_pod if not _is_controller_done(each, world)]
+    for each in waiting:
         fault = _storage_fault(world, each)
         if fault:
             return fault
-    waiting = [each for each in with_pod if not _is_controller_done(each, world)]
     if waiting:
         return Wait(f"claim {waiting[0].name} is growing", seconds=_until_stuck(world, waiting))
     return None
@@ -36,7 +40,8 @@ def unfinished(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
     for each in claims:
         if each.has_pod and each.is_bound and not _is_grown(each, world):
             seconds = _until_stuck(world, [each])
-            return Wait(f"the filesystem of claim {each.name} is growing", seconds=seconds)
+            growing = Wait(f"the filesystem of claim {each.name} is growing", seconds=seconds)
+            return _storage_fault(world, each) or growing
     unbound = [each.name for each in claims if not each.is_bound]
     if unbound:
         sentence = f"claim {', '.join(unbound[:3])} is not bound; it grows once it is"
@@ -57,10 +62,6 @@ def _is_controller_done(each: Tracked, world: World) -> bool:
 
 def _storage_fault(world: World, each: Tracked) -> Blocked | None:
     """Return what the storage side says against a claim (KEP-1790; kubernetes.md V15-V21)."""
-    if _is_grown(each, world):
-        return None
-    if each.is_infeasible:
-        return _infeasible(each)
     error = each.claim.status.condition("ControllerResizeError")
     if error and "FailedPrecondition" in error.message:
         return _needs_downtime(world, each)
@@ -72,10 +73,10 @@ def _storage_fault(world: World, each: Tracked) -> Blocked | None:
 
 
 def _infeasible(each: Tracked) -> Blocked:
-    size = each.target.claim.text
     return Blocked(
         Reason.INFEASIBLE,
-        f"the storage of claim {each.name} cannot grow to {size}; lower the wish to a size above "
+        f"the storage of claim {each.name} cannot grow to the {each.claim.request} that it asks "
+        "for; lower the wish to a size above "
         f"{format_bytes(each.capacity_bytes)} and below {format_bytes(each.request_bytes)}; "
         "nothing was deleted",
     )
