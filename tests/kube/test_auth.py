@@ -169,6 +169,20 @@ async def test_in_cluster(
     assert access.namespace == "databases"
 
 
+def test_bare_pod(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    """A Pod without a namespace file uses "default"; one without an authority is told."""
+    _pod(server, tmp_path, monkeypatch)
+    (tmp_path / "namespace").unlink()
+    access = in_cluster(tmp_path, clock)
+    (tmp_path / "ca.crt").unlink()
+    with pytest.raises(NoCredentials, match="certificate authority"):
+        in_cluster(tmp_path, clock)
+
+    assert access.namespace == "default"
+
+
 async def test_token_is_read_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
 ) -> None:

@@ -36,7 +36,7 @@ async def test_get() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "namespace", "name", "expected"),
+    ("resource", "where", "name", "expected"),
     [
         (Resource("", "v1", "pods"), "n", "a", "/api/v1/namespaces/n/pods/a"),
         (Resource("", "v1", "pods"), None, None, "/api/v1/pods"),
@@ -44,9 +44,9 @@ async def test_get() -> None:
         (Resource("", "v1", "nodes", namespaced=False), "n", "a/b", "/api/v1/nodes/a%2Fb"),
     ],
 )
-def test_paths(resource: Resource, namespace: str | None, name: str | None, expected: str) -> None:
+def test_paths(resource: Resource, where: str | None, name: str | None, expected: str) -> None:
     """Paths are those of the Kubernetes API, with names encoded."""
-    assert resource.path(namespace, name) == expected
+    assert resource.path(where, name) == expected
 
 
 @pytest.mark.parametrize("failure", [BUSY, status(503), LOST], ids=["429", "503", "lost"])

@@ -12,8 +12,8 @@ from rso.kube.client import Client
 from rso.kube.informer import Informer
 from rso.kube.transport import HttpTransport, Request, Response, Transport
 from tests.kube.clock import FakeClock, until
-from tests.kube.server import ApiServer, expired, failed
-from tests.kube.things import KIND, Thing
+from tests.kube.server import ApiServer, event, expired, failed
+from tests.kube.things import KIND, Thing, thing
 
 Change = tuple[str | None, str | None]  # uids, old and new
 
@@ -62,7 +62,9 @@ class Watched:
 
 @asynccontextmanager
 async def watching(
-    watched: Watched, wrap: Callable[[Transport], Transport] = lambda transport: transport
+    watched: Watched,
+    wrap: Callable[[Transport], Transport] = lambda transport: transport,
+    labels: str = "",
 ) -> AsyncIterator[None]:
     """Run an informer against the server."""
     async with watched.server.serve() as url:
@@ -71,6 +73,7 @@ async def watching(
             Client(wrap(transport), clock=watched.clock, field_manager="tester"),
             KIND,
             clock=watched.clock,
+            labels=labels,
             on_change=watched.on_change,
             on_undecodable=watched.on_undecodable,
         )
@@ -326,6 +329,40 @@ async def test_wait_gone_at_once(watched: Watched) -> None:
     await watched.informer.wait_gone("default", "unknown", "uid")
 
     assert watched.informer.get("default", "a").metadata.uid == "uid-of-a"  # type: ignore[union-attr]  # it is there
+
+
+async def test_values(watched: Watched) -> None:
+    """Objects are found by name, by namespace, and all together."""
+    found = watched.informer.get("default", "a")
+    everywhere = {item.metadata.name for item in watched.informer.values()}
+    here = {item.metadata.name for item in watched.informer.values("default")}
+    for name in ("a", "b", "c"):
+        watched.server.remove(name)
+    await until(lambda: not watched.names())
+
+    assert found is not None
+    assert everywhere == here == {"a", "b", "c"}
+    assert tuple(watched.informer.values("default")) == ()
+
+
+async def test_unknown_deletion(watched: Watched) -> None:
+    """The deletion of what was never seen changes nothing."""
+    watched.server.silent = True
+    watched.server.put("d")
+    watched.server.end_watches(event("DELETED", thing("d", version=99)))
+    await until(lambda: len(watched.server.requests("watch")) == 2, watched.clock)
+
+    assert watched.server.requests("watch")[-1].query["resourceVersion"] == "99"
+    assert watched.changes[3:] == []
+
+
+async def test_labels() -> None:
+    """A label selector is part of the list and of the watch."""
+    watched = Watched()
+    async with watching(watched, labels="app=x"):
+        pass
+
+    assert {seen.query["labelSelector"] for seen in watched.server.seen} == {"app=x"}
 
 
 async def test_last_seen(watched: Watched) -> None:
