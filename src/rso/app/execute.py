@@ -5,6 +5,7 @@ expected of the caches before the next plan.
 """
 
 import contextlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ from rso.core.actions import (
     Supersede,
     Unreference,
 )
-from rso.core.names import Note, Phase, Reason
+from rso.core.names import Note, Reason
 from rso.core.quantity import read_bytes
 from rso.core.world import Backup, Key, Live, Saved, Unreadable, World, reaches
 from rso.kube.client import Client
@@ -68,7 +69,9 @@ class Executor:
 
     async def set_status(self, world: World, step: SetStatus) -> None:
         """Write the status annotation and say it as an Event."""
-        await self._patch_set(world.key, bodies.set_status(step))
+        if world.statefulset is None:
+            return
+        await self._patch_set(world.key, bodies.set_status(step, world.statefulset.metadata.uid))
         self._tools.notices.status(world, step)
         self._tools.notices.about(world).info("status changes", status=step.text)
 
@@ -126,27 +129,32 @@ class Executor:
         self._expect_backup(world.key, sealed.header.backup_name, stored)
         self._tools.notices.about(world).info("backup saved", backup=sealed.header.backup_name)
 
-    async def label_backup(
-        self, world: World, backup: Backup, phase: Phase, successor: str = ""
-    ) -> Backup:
-        """Label a backup with its phase, at the version that was looked at; return it as it is."""
-        body = bodies.backup_phase(phase, backup.resource_version, world.now, successor)
-        stored = await self._client.patch(
-            resources.WHOLE_BACKUPS, self._namespace, backup.name, body
-        )
+    async def label_deleting(self, world: World, backup: Backup) -> Backup:
+        """Say that the set may be absent from here on; return the backup as it is then."""
+        body = bodies.backup_deleting(backup.resource_version, secrets.token_hex(8))
+        return await self._label(world, backup, body)
+
+    async def label_superseded(self, world: World, backup: Backup, successor: str) -> Backup:
+        """Say that nothing is created from a backup any more; return it as it is then."""
+        body = bodies.backup_superseded(backup.resource_version, world.now, successor)
+        return await self._label(world, backup, body)
+
+    async def _label(self, world: World, backup: Backup, body: object) -> Backup:
+        namespace = self._namespace
+        stored = await self._client.patch(resources.WHOLE_BACKUPS, namespace, backup.name, body)
         self._expect_backup(world.key, backup.name, stored)
-        version = str(stored["metadata"]["resourceVersion"])
-        return replace(backup, phase=phase, resource_version=version)
+        return replace(backup, resource_version=str(stored["metadata"]["resourceVersion"]))
 
     async def supersede(self, world: World, step: Supersede) -> None:
         """Label a backup as no longer to be created from."""
         backup = self._backup(step.backup)
-        await self.label_backup(world, backup, Phase.SUPERSEDED, step.successor)
+        await self.label_superseded(world, backup, step.successor)
         if not step.successor:
             sentence = (
                 "the set's name was taken by somebody else while it was away; the set that lives "
                 f"is left as it is, and backup {step.backup} is kept for seven days"
             )
+            self._tools.metrics.recreated("name_taken")
             self._tools.notices.note(world, Reason.NAME_TAKEN, sentence)
             self._tools.notices.about(world).warning("name taken", backup=step.backup)
 
@@ -179,14 +187,24 @@ class Executor:
         await self.delete_backup(world.key, backup)
         if step.note is not Note.BACKUP_DROPPED:
             self._tools.notices.note(world, step.note, step.sentence)
+        if step.note is Note.PODS_CHANGED:
+            self._tools.metrics.pods_changed(step.sentence.count(",") + 1)
         log = self._tools.notices.about(world, backup=step.backup)
         log.info("backup dropped", why=step.sentence)
 
     async def delete_backup(self, key: Key, backup: Backup) -> None:
-        """Delete a backup's ConfigMap, with its uid as precondition."""
-        resource = resources.WHOLE_BACKUPS.resource
+        """Delete a backup's ConfigMap, exactly as it was looked at.
+
+        Raises: Conflict, when somebody has labelled it since.
+        """
         with contextlib.suppress(NotFound):
-            await self._client.delete(resource, self._namespace, backup.name, uid=backup.uid)
+            await self._client.delete(
+                resources.WHOLE_BACKUPS.resource,
+                self._namespace,
+                backup.name,
+                uid=backup.uid,
+                resource_version=backup.resource_version,
+            )
         view = self._tools.view
 
         def is_seen() -> bool:

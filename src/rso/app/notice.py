@@ -3,6 +3,7 @@
 import logging
 
 from rso.app.log import Logger
+from rso.app.metrics import Metrics
 from rso.core.actions import SetStatus
 from rso.core.names import Note, Reason
 from rso.core.world import Key, World
@@ -14,8 +15,9 @@ _WARNINGS = frozenset({Note.PODS_CHANGED, Note.NAMESPACE_GONE, Note.STALE_REFERE
 class Notices:
     """The voice of one resizer. Nothing of a set but its identity is ever said (safety O11)."""
 
-    def __init__(self, recorder: Recorder, log: Logger | None = None) -> None:
+    def __init__(self, recorder: Recorder, metrics: Metrics, log: Logger | None = None) -> None:
         self._recorder = recorder
+        self._metrics = metrics
         self.log = log or Logger(logging.getLogger(__name__))
         self._fields: dict[Key, dict[str, object]] = {}
 
@@ -41,9 +43,9 @@ class Notices:
         """Tell a new status as an Event: its word and its sentence."""
         head, _, rest = step.text.partition(": ")
         if head in ("Blocked", "Waiting"):
-            reason, _, sentence = rest.partition(": ")
+            word, _, sentence = rest.partition(": ")
             kind = "Warning" if head == "Blocked" else "Normal"
-            self.event(world, kind, reason, sentence or rest)
+            self.event(world, kind, Reason(word), sentence)
         elif head == "Growing":
             self.event(world, "Normal", Note.GROWING, rest)
         elif head == "Done":
@@ -54,8 +56,9 @@ class Notices:
         is_warning = isinstance(note, Reason) or note in _WARNINGS
         self.event(world, "Warning" if is_warning else "Normal", note, sentence)
 
-    def event(self, world: World, kind: str, reason: str, sentence: str) -> None:
+    def event(self, world: World, kind: str, reason: Reason | Note, sentence: str) -> None:
         """Record an Event about the set, also one that is absent."""
+        self._metrics.event(reason)
         self._recorder.event(_reference(world), kind, reason, sentence)
 
 

@@ -75,8 +75,9 @@ class Replacer:
             return
         self._log(world).warning("absent set is created from its backup", backup=backup.name)
         async with asyncio.timeout(ABSENT_SECONDS):
-            created = await self._create(world, saved)
+            created = await self._create(world, backup, saved)
         if created is not None:
+            self._tools.metrics.recreated("recovered")
             await self._complete(world, backup, saved, created)
 
     async def _replace(self, world: World, step: Replace) -> float | None:
@@ -88,19 +89,19 @@ class Replacer:
         if live is None:
             return None
         was_labelled = backup.phase is Phase.DELETING
-        if not was_labelled:
-            backup = await self._executor.label_backup(world, backup, Phase.DELETING)
+        backup = await self._executor.label_deleting(world, backup)
         started = self._tools.clock.monotonic()
         if not await self._delete(world, live, backup, is_first=not was_labelled):
             return None
         try:
             async with asyncio.timeout(ABSENT_SECONDS):
                 await self._gone(world.key, live.uid)
-                created = await self._create(world, saved)
+                created = await self._create(world, backup, saved)
         finally:
             absence = self._tools.clock.monotonic() - started
         self._tools.metrics.absent_for(absence)
         if created is not None:
+            self._tools.metrics.recreated("done")
             await self._complete(world, backup, saved, created)
         return absence
 
@@ -173,10 +174,10 @@ class Replacer:
         self._executor.expect_set(world.key, created)
         self._log(world).info("set is created again", successor=created.uid)
         # strictly before the managers are given back: until then ours proves whose set it is
-        await self._executor.label_backup(world, backup, Phase.SUPERSEDED, created.uid)
+        await self._executor.label_superseded(world, backup, created.uid)
         await self._executor.give_back(world.key, created.uid, saved)
 
-    async def _create(self, world: World, saved: Saved) -> Live | None:
+    async def _create(self, world: World, backup: Backup, saved: Saved) -> Live | None:
         """Return the new set; tried until the caller's time-out, looking first each time.
 
         None, when another set holds the name or the namespace goes: the next look tells what to
@@ -190,8 +191,7 @@ class Replacer:
             except AlreadyExists:
                 holder = await self._holder(world.key)
                 if holder is not None:
-                    is_ours = is_our_successor(saved.object, holder.object, saved.sizes)
-                    return holder if is_ours else None
+                    return holder if _is_ours(saved, holder, backup.statefulset_uid) else None
             except MayNotWrite:
                 raise
             except KubeError as error:
@@ -211,3 +211,8 @@ class Replacer:
 
     def _log(self, world: World) -> Logger:
         return self._tools.notices.about(world)
+
+
+def _is_ours(saved: Saved, holder: Live, old_uid: str) -> bool:
+    """Return whether the set that holds the name is the one that we created, its answer lost."""
+    return holder.uid != old_uid and is_our_successor(saved.object, holder.object, saved.sizes)

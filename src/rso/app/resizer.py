@@ -25,7 +25,7 @@ from rso.app.replace import Replacer
 from rso.app.seal import Sealer
 from rso.app.settings import Settings
 from rso.app.turn import Turns
-from rso.core.names import APP, FIELD_MANAGER
+from rso.core.names import APP, FIELD_MANAGER, Phase
 from rso.core.quantity import InvalidQuantity
 from rso.core.world import Key
 from rso.kube.client import Client
@@ -67,7 +67,7 @@ class Resizer:
             self._transport, clock=clock, field_manager=FIELD_MANAGER, may_write=self._may_write
         )
         self._recorder = Recorder(self._client, f"{APP}-resizer", settings.identity, clock)
-        self._notices = Notices(self._recorder)
+        self._notices = Notices(self._recorder, self.metrics)
         self._keys = KeyRing(settings.key_dir) if settings.key_dir else None
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._turns = Turns(clock, settings.recreate_concurrency, self._queue.add_after)
@@ -174,7 +174,7 @@ class Resizer:
 
     async def _work(self, reconciler: Reconciler) -> None:
         async def reconcile(key: Key) -> float | None:
-            self.metrics.absent_now(len(self._caches.absent()))
+            self._measure()
             return await reconciler.reconcile(key, self._queue.attempts(key))
 
         workers = asyncio.ensure_future(
@@ -214,6 +214,21 @@ class Resizer:
     def _is_away(self, key: Key) -> bool:
         statefulset = self._caches.statefulset(key)
         return statefulset is None or statefulset.metadata.is_deleting
+
+    def _measure(self) -> None:
+        backups = self._caches.backup_index
+        self.metrics.absent_now(len(self._caches.absent()))
+        self.metrics.keys_readable(
+            readable=self._keys is not None and self._keys.current() is not None
+        )
+        self.metrics.backups(
+            {
+                "saved": backups.count(None),
+                "deleting": backups.count(Phase.DELETING),
+                "superseded": backups.count(Phase.SUPERSEDED),
+            },
+            unreadable=len(backups.damaged()),
+        )
 
     def _failed(self, key: Key, error: Exception) -> None:
         log = self._notices.named(key)

@@ -32,9 +32,12 @@ def dry_growth(resource_version: str, size: str) -> Json:
     }
 
 
-def set_status(step: SetStatus) -> Json:
-    """Return the patch of the status annotation; an empty text removes it."""
-    return {"metadata": {"annotations": {names.STATUS: step.text or None}}}
+def set_status(step: SetStatus, uid: str) -> Json:
+    """Return the patch of the status annotation; an empty text removes it.
+
+    Of the set of this uid only: a set that took the name meanwhile answers 409.
+    """
+    return {"metadata": {"uid": uid, "annotations": {names.STATUS: step.text or None}}}
 
 
 def set_retain(step: SetRetain) -> Json:
@@ -66,21 +69,33 @@ def managed_fields(entries: list[Json], resource_version: str) -> Json:
     return {"metadata": {"resourceVersion": resource_version, "managedFields": entries or [{}]}}
 
 
-def backup_phase(phase: Phase, resource_version: str, now: datetime, successor: str = "") -> Json:
-    """Return the patch of a backup's labels; its data cannot change.
+def backup_deleting(resource_version: str, attempt: str) -> Json:
+    """Return the patch that says of a backup: from here on its set may be absent.
 
-    It carries the resourceVersion, so that a label sent before a crash cannot land on top of a
-    later one.
+    The attempt makes each patch a change, so that two operators by mistake notice each other:
+    the version that one knows is then not the other's.
     """
-    metadata: Json = {
+    metadata = {
         "resourceVersion": resource_version,
-        "labels": {names.PHASE_LABEL: phase.value},
+        "labels": {names.PHASE_LABEL: Phase.DELETING.value},
+        "annotations": {names.ATTEMPT: attempt},
     }
-    if phase is Phase.SUPERSEDED:
-        metadata["annotations"] = {
+    return {"metadata": metadata}
+
+
+def backup_superseded(resource_version: str, now: datetime, successor: str) -> Json:
+    """Return the patch that says of a backup: nothing is created from it any more.
+
+    `successor` is the uid of the set that was; empty when somebody else took the name.
+    """
+    metadata = {
+        "resourceVersion": resource_version,
+        "labels": {names.PHASE_LABEL: Phase.SUPERSEDED.value},
+        "annotations": {
             names.SUPERSEDED_AT: format_time(now),
             names.SUCCESSOR: successor or None,
-        }
+        },
+    }
     return {"metadata": metadata}
 
 

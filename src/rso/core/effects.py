@@ -78,7 +78,8 @@ def _unreference(world: World, step: Unreference) -> World:
 
 
 def _set_status(world: World, step: SetStatus) -> World:
-    return patch_set(world, bodies.set_status(step))
+    uid = world.statefulset.metadata.uid if world.statefulset else ""
+    return patch_set(world, bodies.set_status(step, uid))
 
 
 def _set_retain(world: World, step: SetRetain) -> World:

@@ -34,6 +34,7 @@ NAMESPACE_HASH_LABEL = f"{PREFIX}namespace-hash"
 PHASE_LABEL = f"{PREFIX}phase"
 SUCCESSOR = f"{PREFIX}successor"
 SUPERSEDED_AT = f"{PREFIX}superseded-at"
+ATTEMPT = f"{PREFIX}attempt"
 BACKUP_SELECTOR = f"{APP_LABEL}={APP},{COMPONENT_LABEL}={BACKUP_COMPONENT}"
 
 # Finalizers that the orphan delete itself brings

@@ -29,7 +29,14 @@ from rso.core.actions import (
 from rso.core.claims import Tracked, largest_requests, own_claims
 from rso.core.model import StatefulSet
 from rso.core.names import WAITING, WHEN_DELETED, Note, Phase, Reason
-from rso.core.policy import Fault, Policy, Target, has_own_annotation, read_policy
+from rso.core.policy import (
+    RETENTION_POLICIES,
+    Fault,
+    Policy,
+    Target,
+    has_own_annotation,
+    read_policy,
+)
 from rso.core.world import Backup, World
 
 MAX_STATUS_CHARACTERS = 1000
@@ -112,7 +119,7 @@ def _leave(
         if backup is not None and not _is_unreadable(decision):
             return _drop(world, targets, decision, backup)
         policy = statefulset.metadata.annotations.get(WHEN_DELETED)
-        if policy is not None:
+        if policy in RETENTION_POLICIES:
             return RestorePolicy(policy, statefulset.metadata.resource_version)
     return _with_status(world, targets, decision)
 

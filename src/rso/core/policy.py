@@ -15,6 +15,7 @@ from rso.core.names import Reason
 from rso.core.quantity import InvalidQuantity, Size, format_bytes, read_bytes, size
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
+RETENTION_POLICIES = ("Delete", "Retain")  # of `whenDeleted`
 _SHOWN = 64  # characters of a bad value that a sentence repeats
 
 
@@ -104,7 +105,7 @@ def _policy(statefulset: StatefulSet, bounds: Bounds, largest: Mapping[int, int]
         paused=reader.flag(names.PAUSED, default=False),
     )
     reader.word(names.ON_SMALLER, ("deny", "keep"))
-    reader.word(names.WHEN_DELETED, ("Delete", "Retain"))
+    reader.word(names.WHEN_DELETED, RETENTION_POLICIES)
     return policy
 
 

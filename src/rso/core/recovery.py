@@ -4,7 +4,7 @@ Driven by the list of backups, never by events of sets: after the delete there i
 could raise one. The table is safety.md section 2.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rso.core import managers, selector, successor
 from rso.core.actions import (
@@ -32,18 +32,25 @@ def recover(world: World) -> Decision | None:
     """Return what the backups of this set demand first; None when they demand nothing."""
     decisions = [_demand(world, backup) for backup in world.backups]
     pending = [each for each in decisions if each is not None]
-    acting = [each for each in pending if not isinstance(each, Wait)]
-    return next(iter(acting or pending), None)
+    return min(pending, key=_patience, default=None)
 
 
 def expiry(world: World) -> float | None:
     """Return the seconds until the first superseded backup is to be dropped."""
     left = [
-        (backup.superseded_at + KEEP_SUPERSEDED - world.now).total_seconds()
+        (since + KEEP_SUPERSEDED - world.now).total_seconds()
         for backup in world.backups
-        if backup.superseded_at is not None
+        for since in [_superseded_since(backup)]
+        if since is not None
     ]
     return max(min(left), 0.0) + 1.0 if left else None
+
+
+def _patience(decision: Decision) -> int:
+    """Order what backups demand: a damaged one must not keep another from bringing a set back."""
+    if isinstance(decision, Wait):
+        return 2
+    return 1 if isinstance(decision, Blocked) else 0
 
 
 def _demand(world: World, backup: Backup) -> Decision | None:
@@ -63,9 +70,17 @@ def _superseded(world: World, backup: Backup) -> Decision | None:
     statefulset = world.statefulset
     if statefulset is not None and backup.successor == statefulset.metadata.uid:
         return None if statefulset.metadata.is_deleting else _finish(world, backup, statefulset)
-    if backup.superseded_at is None or world.now - backup.superseded_at > KEEP_SUPERSEDED:
+    since = _superseded_since(backup)
+    if since is not None and world.now - since > KEEP_SUPERSEDED:
         return DropBackup(backup.name, Note.BACKUP_DROPPED, "it was superseded seven days ago")
     return None
+
+
+def _superseded_since(backup: Backup) -> datetime | None:
+    """Return since when a backup is superseded; where nobody can tell, since it exists."""
+    if backup.phase is not Phase.SUPERSEDED:
+        return None
+    return backup.superseded_at or backup.created_at
 
 
 def _absent(world: World, backup: Backup) -> Decision:

@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 # Written by the API server; a create makes them anew (kubernetes.md A5).
 _SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
+_MADE_ANEW = ("managedFields", "annotations", "deletionTimestamp", "deletionGracePeriodSeconds")
 _TEMPLATES = "volumeClaimTemplates"
 _POLICY = "persistentVolumeClaimRetentionPolicy"
 
@@ -34,11 +35,7 @@ def successor(saved: Json, sizes: Mapping[str, str]) -> Json:
     The retention policy comes back from its annotation; `declared-{i}` keeps the size that the
     manifests said, where nobody has written it yet.
     """
-    metadata = {
-        key: value
-        for key, value in saved["metadata"].items()
-        if key not in ("managedFields", "deletionTimestamp", "deletionGracePeriodSeconds")
-    }
+    metadata = {key: value for key, value in saved["metadata"].items() if key not in _MADE_ANEW}
     annotations, policy = _restored_policy(saved)
     annotations = _declared(saved, sizes) | annotations
     if annotations:
