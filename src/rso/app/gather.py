@@ -55,6 +55,13 @@ class Gatherer:
         answers = self._answers.get(world.key, Answers())
         self._answers[world.key] = await self._answered(world, answers, question)
 
+    async def answer(self, world: World, question: Ask) -> World:
+        """Return a world that may be imagined, with the answer to one question; keep nothing.
+
+        Raises: as `ask`.
+        """
+        return replace(world, answers=await self._answered(world, world.answers, question))
+
     def learn_backup(self, key: Key, uid: str, saved: Saved | Unreadable) -> None:
         """Keep what was just read from a backup."""
         answers = self._answers.get(key, Answers())

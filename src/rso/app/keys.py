@@ -79,6 +79,22 @@ class KeyRing:
             self._keys, self._problem = keys, ""
 
 
+class MeasuringKey:
+    """A key of this process, to learn how large a backup would be; it can open none."""
+
+    problem = ""
+
+    def __init__(self) -> None:
+        self._keys = Keys("measure", {"measure": secrets.token_bytes(KEY_BYTES)})
+
+    def current(self) -> Keys:
+        """Return a key that nobody else has."""
+        return self._keys
+
+    def for_opening(self) -> None:
+        """Return no key."""
+
+
 def load_keys(directory: Path) -> Keys:
     """Return the keys of a directory, after a probe was sealed and opened with the primary.
 

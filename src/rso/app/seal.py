@@ -3,13 +3,12 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from rso import __version__
 from rso.app.backup import Header, Keys, seal
-from rso.app.keys import KeyRing
 from rso.core import successor
 from rso.core.model import Metadata, Pod
 from rso.core.times import format_time
@@ -18,6 +17,23 @@ from rso.core.world import Live, Saved, SavedPod, World
 
 class NoKey(Exception):
     """There is no readable key; its text says why."""
+
+
+class KeySource(Protocol):
+    """Where the keys are, whatever may happen to them meanwhile."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be sealed, in a sentence."""
+        ...
+
+    def current(self) -> Keys | None:
+        """Return the keys that seal and open."""
+        ...
+
+    def for_opening(self) -> Keys | None:
+        """Return the keys that open."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +48,7 @@ class Sealed:
 class Sealer:
     """Seals with the keys of a directory; `cluster` is the uid of the operator's namespace."""
 
-    def __init__(self, keys: KeyRing | None, cluster: str, namespace: str) -> None:
+    def __init__(self, keys: KeySource | None, cluster: str, namespace: str) -> None:
         self._keys = keys
         self.cluster = cluster
         self.namespace = namespace
