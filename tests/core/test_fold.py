@@ -152,7 +152,7 @@ WORLDS = {
 }
 
 
-@pytest.fixture(params=WORLDS.values(), ids=WORLDS)
+@pytest.fixture(params=list(WORLDS.values()), ids=list(WORLDS))
 def start(request: pytest.FixtureRequest) -> World:
     """Return each world of the table."""
     made: World = request.param()
@@ -169,7 +169,7 @@ def last_world(start: World) -> World:
 
 def rest(start: World) -> Json:
     """Return what people see when all is done."""
-    final = last_world(start)
+    final = settle(last_world(start))  # claims without a Pod may still be growing
     statefulset = final.statefulset
     assert statefulset is not None
     live = whole(statefulset, final)
