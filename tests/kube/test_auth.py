@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,29 @@ def plugin(server: Server, status: dict[str, str], version: str = "v1") -> dict[
             "interactiveMode": "Never",
         }
     }
+
+
+@asynccontextmanager
+async def tunnel(targets: list[str]) -> AsyncIterator[str]:
+    """Run a proxy that knows CONNECT, and note where it was asked to go."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(65_536):
+                writer.write(chunk)
+        writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        targets.append(request.split()[1])
+        host, port = targets[-1].split(":")
+        below, above = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await asyncio.gather(copy(reader, above), copy(below, writer))
+
+    listening = await asyncio.start_server(connect, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
 
 def jwt(ends: int) -> str:
@@ -398,11 +421,15 @@ async def test_tls_server_name(server: Server, clock: FakeClock, name: str) -> N
             await seen(access, server)
 
 
-def test_proxy(server: Server, clock: FakeClock) -> None:
-    """proxy-url is the proxy that requests go through."""
-    path = kubeconfig(server, {"token": "t"}, cluster={"proxy-url": "http://127.0.0.1:3128"})
+async def test_proxy(server: Server, clock: FakeClock) -> None:
+    """Requests go through proxy-url, with TLS to the server itself."""
+    targets: list[str] = []
+    async with tunnel(targets) as url:
+        path = kubeconfig(server, {"token": "t"}, cluster={"proxy-url": url})
+        found = await seen(from_kubeconfig(path, clock=clock), server)
 
-    assert from_kubeconfig(path, clock=clock).proxy == "http://127.0.0.1:3128"
+    assert found == ("t", [])
+    assert targets == [server.url.removeprefix("https://")]
 
 
 async def test_several_files(
@@ -424,6 +451,7 @@ async def test_several_files(
         pytest.param("{}", None, "no kubeconfig with a current context", id="empty"),
         pytest.param("{}", "x", "kubeconfig", id="unknown context"),
         pytest.param("a: [", None, "cannot read", id="no YAML"),
+        pytest.param("contexts: [x]\nusers: {}", "x", "kubeconfig", id="no objects"),
     ],
 )
 def test_unusable_kubeconfig(

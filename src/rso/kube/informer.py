@@ -138,8 +138,9 @@ class Informer(Generic[T]):
                 self._merge(await self._client.list(self._kind, self._namespace, self._labels))
             self._began = self._clock.monotonic()  # a slow list is no long watch
             await self._watch()
-        except Gone:
+        except Gone as error:
             self._version = ""
+            self._log("version too old: list again", error)
         except Exception as error:  # noqa: BLE001  whatever it is, the cache must become true again
             if isinstance(error, Undecodable):
                 self._version = ""

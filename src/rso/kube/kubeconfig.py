@@ -107,6 +107,10 @@ class _Library:
         return {"Authorization": str(value)} if value else {}
 
 
+# What the library raises for a file that is YAML but no kubeconfig, besides its own error.
+_UNUSABLE = (ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError)
+
+
 def _configure(chosen: _Chosen) -> tuple[Configuration, ssl.SSLContext | None]:
     configuration = Configuration()
     with tempfile.TemporaryDirectory(prefix="rso-") as directory:  # keys leave with it
@@ -114,7 +118,7 @@ def _configure(chosen: _Chosen) -> tuple[Configuration, ssl.SSLContext | None]:
             load_kube_config(  # type: ignore[no-untyped-call]  # the library has no types here
                 chosen.paths, chosen.context, configuration, temp_file_path=directory
             )
-        except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+        except _UNUSABLE as error:
             raise NoCredentials(f"kubeconfig: {error}") from error
         if chosen.has_plugin and not (configuration.api_key or configuration.cert_file):
             # The library only logs it, and requests without credentials would follow.
@@ -155,6 +159,6 @@ def _named(
 ) -> tuple[Path, dict[str, Any]]:
     for file, found in files:
         for entry in found.get(section) or ():
-            if entry.get("name") == name:
+            if isinstance(entry, dict) and entry.get("name") == name:
                 return file, entry.get(key) or {}
     return Path(), {}
