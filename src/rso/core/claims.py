@@ -18,6 +18,8 @@ _INFEASIBLE = (
     "ControllerResizeFailed",
     "NodeResizeFailed",
 )
+# The answers of a driver that mean "never" (KEP-1790).
+_IMPOSSIBLE = ("code = InvalidArgument", "code = OutOfRange", "code = NotFound")
 
 
 class Tracked(msgspec.Struct, frozen=True):
@@ -50,7 +52,15 @@ class Tracked(msgspec.Struct, frozen=True):
 
     @property
     def is_infeasible(self) -> bool:
-        return self.claim.status.resize_status in _INFEASIBLE
+        """Whether the storage side says that this size is impossible.
+
+        `NodeResizeInfeasible` shows for a moment at a time, since the resizer puts it back to
+        pending; the condition stays (kubernetes.md V42).
+        """
+        if self.claim.status.resize_status in _INFEASIBLE:
+            return True
+        error = self.claim.status.condition("NodeResizeError")
+        return error is not None and any(code in error.message for code in _IMPOSSIBLE)
 
     @property
     def is_done(self) -> bool:
