@@ -24,6 +24,7 @@ from testbed.cluster import Cluster
 _NARROWED = ("statefulsets", "persistentvolumeclaims")
 _BACKGROUND = ("leases", "events")
 STOP_SECONDS = 40.0
+CLOSE_SECONDS = 0.05
 
 
 class Crash(BaseException):
@@ -192,6 +193,8 @@ class Operator:
             self.wire.is_dead = True
             self._ready.set()
             self._loop.run_until_complete(self.wire.close())
+            # TLS connections end some turns of the loop after their close.
+            self._loop.run_until_complete(asyncio.sleep(CLOSE_SECONDS))
             self._loop.close()
 
     async def _run(self) -> None:
