@@ -1,103 +1,22 @@
 """One leader at a time: rivals, hanging renewals, lost answers, a clean end."""
 
 import asyncio
-import json
 import re
-from typing import Any
 
 import pytest
 
 from rso.kube.client import Client
-from rso.kube.errors import LeaseLost, Unreachable
+from rso.kube.errors import LeaseLost
 from rso.kube.lease import Lease
 from rso.kube.transport import Request, Response
 from tests.kube.clock import FakeClock, settle
-from tests.kube.things import Scripted, answer, status
-
-
-class LeaseServer(Scripted):
-    """One Lease with a resourceVersion, over as many clients as there are rivals."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.record: dict[str, Any] | None = None
-        self.version = 0
-        self.hangs = False
-        self.loses_answers = 0
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        assert self.record is not None
-        spec: dict[str, Any] = self.record["spec"]
-        return spec
-
-    async def send(self, request: Request) -> Response:
-        self.requests.append(request)
-        await asyncio.sleep(0)
-        if self.hangs:
-            await asyncio.Event().wait()
-        if request.verb == "get":
-            return answer(self.record) if self.record else status(404, "NotFound")
-        return self._store(json.loads(request.body or b""), request)
-
-    def write(self, **spec: object) -> None:
-        """Change the record as another program would."""
-        self.version += 1
-        old = self.record or {"metadata": {"name": "rso"}, "spec": {}}
-        metadata = {**old["metadata"], "resourceVersion": str(self.version)}
-        self.record = {"metadata": metadata, "spec": {**old["spec"], **spec}}
-
-    def _store(self, body: dict[str, Any], request: Request) -> Response:
-        if request.verb == "create" and self.record is not None:
-            return status(409, "AlreadyExists")
-        if request.verb == "update" and self.record is None:
-            return status(404, "NotFound")
-        sent = body["metadata"].get("resourceVersion")
-        if self.record is not None and sent != self.record["metadata"]["resourceVersion"]:
-            return status(409, "Conflict")
-        self.version += 1
-        body["metadata"]["resourceVersion"] = str(self.version)
-        self.record = body
-        if self.loses_answers:
-            self.loses_answers -= 1
-            raise Unreachable("the answer is lost", sent=True)
-        return answer(body)
-
-
-class Rival:
-    """An instance that wants to lead, and what happened to its work."""
-
-    def __init__(self, server: LeaseServer, clock: FakeClock, identity: str) -> None:
-        client = Client(server, clock=clock, field_manager="tester")
-        self.lease = Lease(client, clock, "default", "rso", identity)
-        self.history: list[str] = []
-        self.finish = asyncio.Event()
-        self.cleanup_seconds = 0.0
-        self.clock = clock
-        self.holding = asyncio.ensure_future(self.lease.hold(self.work))
-
-    async def work(self) -> None:
-        self.history.append("begins")
-        try:
-            await self.finish.wait()
-        except asyncio.CancelledError:
-            self.history.append("is cancelled" + (" and held" if self.lease.is_held() else ""))
-            await self.clock.sleep(self.cleanup_seconds)
-            raise
-        finally:
-            self.history.append("ends")
+from tests.kube.rivals import Hanging, LeaseServer, Rival, end
 
 
 @pytest.fixture
 def server() -> LeaseServer:
     """Return a server without a Lease."""
     return LeaseServer()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Return a clock at zero."""
-    return FakeClock()
 
 
 async def test_takes_and_renews(server: LeaseServer, clock: FakeClock) -> None:
@@ -112,7 +31,7 @@ async def test_takes_and_renews(server: LeaseServer, clock: FakeClock) -> None:
         server.spec["leaseDurationSeconds"],
         server.spec["leaseTransitions"],
     ) == ("a", 15, 0)
-    await _end(rival)
+    await end(rival)
 
 
 async def test_times_have_microseconds(server: LeaseServer, clock: FakeClock) -> None:
@@ -122,7 +41,7 @@ async def test_times_have_microseconds(server: LeaseServer, clock: FakeClock) ->
 
     assert re.fullmatch(r"2026-01-01T00:00:\d\d\.\d{6}Z", server.spec["renewTime"])
     assert re.fullmatch(r"2026-01-01T00:00:\d\d\.\d{6}Z", server.spec["acquireTime"])
-    await _end(rival)
+    await end(rival)
 
 
 async def test_rival_waits(server: LeaseServer, clock: FakeClock) -> None:
@@ -131,8 +50,8 @@ async def test_rival_waits(server: LeaseServer, clock: FakeClock) -> None:
     await clock.advance(100)
 
     assert first.history + second.history == ["begins"]
-    await _end(first)
-    await _end(second)
+    await end(first)
+    await end(second)
 
 
 async def test_clean_end_hands_over(server: LeaseServer, clock: FakeClock) -> None:
@@ -150,7 +69,7 @@ async def test_clean_end_hands_over(server: LeaseServer, clock: FakeClock) -> No
     assert second.history == ["begins"]
     assert server.spec["leaseTransitions"] == 1
     assert not first.lease.is_held()
-    await _end(second)
+    await end(second)
 
 
 async def test_hanging_renewal(server: LeaseServer, clock: FakeClock) -> None:
@@ -205,7 +124,7 @@ async def test_never_two(server: LeaseServer, clock: FakeClock) -> None:
     healthy = Rival(server, clock, "b")
     await clock.advance(1)
     first.lease._client = Client(
-        _Hanging(), clock=clock, field_manager="tester"
+        Hanging(), clock=clock, field_manager="tester"
     )  # its network breaks
     while not healthy.history:
         assert clock.monotonic() < 60
@@ -214,7 +133,7 @@ async def test_never_two(server: LeaseServer, clock: FakeClock) -> None:
         await clock.advance(0.1)
 
     assert first.history == ["begins", "is cancelled", "ends"]
-    await _end(healthy)
+    await end(healthy)
     with pytest.raises(LeaseLost):
         await first.holding
 
@@ -229,7 +148,7 @@ async def test_judges_by_own_clock(server: LeaseServer, clock: FakeClock) -> Non
 
     assert before == []
     assert rival.history == ["begins"]
-    await _end(rival)
+    await end(rival)
 
 
 async def test_respects_longer_duration(server: LeaseServer, clock: FakeClock) -> None:
@@ -242,7 +161,7 @@ async def test_respects_longer_duration(server: LeaseServer, clock: FakeClock) -
 
     assert before == []
     assert rival.history == ["begins"]
-    await _end(rival)
+    await end(rival)
 
 
 async def test_same_identity_is_a_rival(server: LeaseServer, clock: FakeClock) -> None:
@@ -252,7 +171,7 @@ async def test_same_identity_is_a_rival(server: LeaseServer, clock: FakeClock) -
     await clock.advance(14)
 
     assert rival.history == []
-    await _end(rival)
+    await end(rival)
 
 
 async def test_lost_answer_of_taking(server: LeaseServer, clock: FakeClock) -> None:
@@ -262,7 +181,7 @@ async def test_lost_answer_of_taking(server: LeaseServer, clock: FakeClock) -> N
     await clock.advance(3)
 
     assert rival.history == ["begins"]
-    await _end(rival)
+    await end(rival)
 
 
 async def test_lost_answer_of_renewal(server: LeaseServer, clock: FakeClock) -> None:
@@ -273,7 +192,7 @@ async def test_lost_answer_of_renewal(server: LeaseServer, clock: FakeClock) -> 
     await clock.advance(30)
 
     assert rival.history == ["begins"]
-    await _end(rival)
+    await end(rival)
 
 
 async def test_conflict_with_other_writer(server: LeaseServer, clock: FakeClock) -> None:
@@ -284,7 +203,7 @@ async def test_conflict_with_other_writer(server: LeaseServer, clock: FakeClock)
     await clock.advance(30)
 
     assert rival.history == ["begins"]
-    await _end(rival)
+    await end(rival)
 
 
 async def test_taken_by_other(server: LeaseServer, clock: FakeClock) -> None:
@@ -372,14 +291,3 @@ def test_durations_make_sense() -> None:
     """Durations with which two could lead are refused."""
     with pytest.raises(ValueError, match="duration"):
         Lease(None, None, "n", "l", "i", renew_deadline_seconds=15)  # type: ignore[arg-type]  # never used
-
-
-class _Hanging(Scripted):
-    async def send(self, request: Request) -> Response:
-        await asyncio.Event().wait()
-        raise AssertionError(request)
-
-
-async def _end(rival: Rival) -> None:
-    rival.holding.cancel()
-    await asyncio.gather(rival.holding, return_exceptions=True)
