@@ -16,6 +16,7 @@ from rso.app.execute import Executor, Tools
 from rso.app.expect import Expectations
 from rso.app.gather import Gatherer
 from rso.app.keys import KeyRing
+from rso.app.lanes import Lanes
 from rso.app.metering import MeteredTransport
 from rso.app.metrics import Metrics
 from rso.app.notice import Notices
@@ -177,10 +178,11 @@ class Resizer:
             self._measure()
             return await reconciler.reconcile(key, self._queue.attempts(key))
 
+        lanes = Lanes(self._settings.concurrency, self._queue.add)
         workers = asyncio.ensure_future(
             run_workers(
                 self._queue,
-                reconcile,
+                lambda key: lanes.run(key, reconcile),
                 self._settings.concurrency,
                 RECONCILE_SECONDS,
                 self._failed,
