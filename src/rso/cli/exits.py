@@ -12,6 +12,10 @@ class Failed(Exception):
     """The command could not do what was asked; its text says why and what to do."""
 
 
+class NoAnswer(Exception):
+    """The cluster was never reached; its text says which one and what to check."""
+
+
 class TimedOut(Exception):
     """It was not finished in the time given; its text says what goes on."""
 
@@ -30,8 +34,22 @@ def exit_code(fault: BaseException) -> int | None:
         return TIMED_OUT
     if isinstance(fault, (Forbidden, Unauthorized)):
         return FORBIDDEN
-    if isinstance(fault, (Unreachable, NoCredentials)):
+    if isinstance(fault, (NoAnswer, Unreachable, NoCredentials)):
         return UNREACHABLE
     if isinstance(fault, (Failed, KubeError)):
         return FAILED
     return None
+
+
+def sentence(fault: BaseException) -> str:
+    """Return a fault as a person should read it: what, where, what to do."""
+    from rso.kube.errors import Forbidden, Unauthorized  # noqa: PLC0415  as above
+
+    if isinstance(fault, Forbidden):
+        return f"forbidden: {fault.message}; ask for that right, or use another --context"
+    if isinstance(fault, Unauthorized):
+        return (
+            "the API server does not accept the credentials of this context; log in again, or use "
+            "another --context"
+        )
+    return str(fault)

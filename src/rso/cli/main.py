@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rso.cli.exits import exit_code
+from rso.cli.exits import exit_code, sentence
 
 VERBS = {
     "resizer": "Run the operator's resizer.",
@@ -62,6 +62,6 @@ def main(arguments: list[str] | None = None) -> Any:  # noqa: ANN401  never retu
         code = exit_code(fault)
         if code is None:
             raise
-        click.echo(f"rso: {fault}", err=True)
+        click.echo(f"rso: {sentence(fault)}", err=True)
         sys.exit(code)
     sys.exit(0)

@@ -12,6 +12,7 @@ import click
 
 from rso.app import settings
 from rso.app.settings import Settings
+from rso.core.policy import Bounds
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -107,15 +108,57 @@ def scope_options() -> Option:
             callback=checked(settings.namespaces),
             help="Work in these namespaces only, with Roles instead of a ClusterRole.",
         ),
-        option(
-            "--operator-namespace",
-            "operator_namespace",
-            metavar="NAME",
-            default="rso-system",
-            show_default=True,
-            callback=checked(settings.namespace),
-            help="The operator's own namespace: its backups and its Lease.",
-        ),
+        operator_namespace_option(),
+    )
+
+
+def operator_namespace_option() -> Option:
+    """Return the flag that says where the operator lives."""
+    return option(
+        "--operator-namespace",
+        "operator_namespace",
+        metavar="NAME",
+        default="rso-system",
+        show_default=True,
+        callback=checked(settings.namespace),
+        help="The operator's own namespace: its backups and its Lease.",
+    )
+
+
+def key_dir_option(help_text: str, *, required: bool = False) -> Option:
+    """Return the flag that says where the keys of the backups are."""
+    return option(
+        "--key-dir",
+        "key_dir",
+        metavar="DIR",
+        required=required,
+        type=click.Path(file_okay=False, path_type=Path),
+        help=help_text,
+    )
+
+
+def namespace_option() -> Option:
+    """Return the flag of a command that looks into one namespace, as kubectl spells it."""
+    return click.option(
+        "--namespace",
+        "-n",
+        "namespace",
+        metavar="NAME",
+        callback=checked(settings.namespace),
+        help="Namespace of the set; else the context's.",
+    )
+
+
+def output_option(*formats: str) -> Option:
+    """Return the flag that says how the answer is written; the first format is the default."""
+    return click.option(
+        "--output",
+        "-o",
+        "output",
+        default=formats[0],
+        show_default=True,
+        type=click.Choice(formats),
+        help="How the answer is written.",
     )
 
 
@@ -193,13 +236,7 @@ def work_options() -> Option:
             callback=checked(settings.count),
             help="How many sets may be absent at a time.",
         ),
-        option(
-            "--key-dir",
-            "key_dir",
-            metavar="DIR",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="The mounted Secret of `rso keygen`. Without it no set is recreated.",
-        ),
+        key_dir_option("The mounted Secret of `rso keygen`. Without it no set is recreated."),
     )
 
 
@@ -213,6 +250,20 @@ def resizer_options() -> Option:
         bound_options(),
         serving_options(),
         log_options(),
+    )
+
+
+def person_options() -> Option:
+    """Return the flags of each command that a person runs about sets."""
+    return compose(namespace_option(), cluster_options(), operator_namespace_option())
+
+
+def bounds_of(values: Mapping[str, Any]) -> Bounds:
+    """Return what the flags of `bound_options` allow; volumes are read where rights reach."""
+    return Bounds(
+        max_size_bytes=values["max_size_bytes"],
+        max_factor=values["max_factor"],
+        template_follows=values["template_follows"] == "always",
     )
 
 

@@ -1,0 +1,82 @@
+"""Draws answers: data first, then text. Nothing here knows what it draws.
+
+What the cluster says is made printable first: an annotation of somebody else must not steer a
+terminal (safety T17).
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+import yaml
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rso.kube.errors import printable
+
+SENTENCE_CHARACTERS = 4000  # a terminal may show more than a status annotation
+_UNBOUNDED = 10_000  # columns where no terminal wraps lines
+
+STYLES = {
+    "Done": "green",
+    "Growing": "cyan",
+    "Waiting": "yellow",
+    "Blocked": "red",
+    "Absent": "bold red",
+}
+
+
+def console() -> Console:
+    """Return where people read; without a terminal there are no colours and no wrapping."""
+    is_terminal = sys.stdout.isatty()
+    return Console(
+        highlight=False, markup=False, emoji=False, width=None if is_terminal else _UNBOUNDED
+    )
+
+
+def shown(text: object) -> str:
+    """Return text of the cluster for a terminal: one line, nothing that steers it."""
+    return printable(str(text), SENTENCE_CHARACTERS)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return rows under headings, in columns as kubectl draws them."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="")
+    for column in columns:
+        drawn.add_column(column, no_wrap=True)
+    for row in rows:
+        drawn.add_row(*(Text(shown(cell), STYLES.get(cell, "")) for cell in row))
+    return drawn
+
+
+def draw(*parts: RenderableType) -> None:
+    """Print parts one below the other, without blanks at the ends of lines."""
+    screen = console()
+    if screen.is_terminal:
+        screen.print(*parts, sep="\n")
+        return
+    with screen.capture() as captured:
+        screen.print(*parts, sep="\n")
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def emit(data: Any, output: str) -> None:  # noqa: ANN401  any plain data
+    """Print data as `json` or `yaml`."""
+    click.echo(as_text(msgspec.to_builtins(data), output), nl=False)
+
+
+def as_text(data: Any, output: str) -> str:  # noqa: ANN401  any plain data
+    """Return data as `json` or `yaml` text."""
+    if output == "json":
+        return json.dumps(data, indent=2) + "\n"
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def note(sentence: str) -> None:
+    """Say something beside the answer, where a pipe does not take it for the answer."""
+    click.echo(f"rso: {shown(sentence)}", err=True)

@@ -1,0 +1,155 @@
+"""`rso status`: what sets wish for, what they have, and what holds them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import click
+import msgspec
+from msgspec.structs import replace
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from rso.app.overview import Overview, TemplateOverview, is_managed, overview
+from rso.app.tools import Observer
+from rso.cli.connection import Connection, connect
+from rso.cli.exits import Failed
+from rso.cli.options import bound_options, bounds_of, output_option, person_options
+from rso.cli.output import console, draw, emit, note, shown, table
+from rso.core.world import Key
+
+WATCH_SECONDS = 2.0
+COLUMNS = ("NAMESPACE", "NAME", "TEMPLATE", "SIZE", "WANTED", "CLAIMS", "CAPACITY", "PHASE")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What was found, and sentences about what could not be read."""
+
+    sets: tuple[Overview, ...]
+    notes: tuple[str, ...]
+
+
+@click.command("status", short_help="Show what sets wish for and what holds them.")
+@click.argument("name", required=False)
+@click.option("--all-namespaces", "-A", is_flag=True, help="Look into every namespace.")
+@click.option("--all", "everything", is_flag=True, help="Show also sets that ask for nothing.")
+@click.option("--watch", "-w", is_flag=True, help="Follow until interrupted.")
+@output_option("table", "json", "yaml")
+@person_options()
+@bound_options()
+def command(**values: Any) -> None:  # noqa: ANN401  what click read
+    """Show each set that asks for something, and each that is absent.
+
+    SIZE is the template's, WANTED what it shall become, CLAIMS how many have it of how many.
+    """
+    if values["name"] and values["all_namespaces"]:
+        raise click.UsageError("give either a NAME or --all-namespaces")
+    try:
+        asyncio.run(_run(values))
+    except KeyboardInterrupt:
+        if not values["watch"]:
+            raise
+
+
+async def _run(values: Mapping[str, Any]) -> None:
+    async with connect(values) as connection:
+        observer = connection.observer(
+            bounds_of(values), cluster=await connection.cluster_id_if_known()
+        )
+        answer = await _answer(observer, connection, values)
+        if values["name"] and not answer.sets:
+            raise Failed(
+                f"there is no StatefulSet {connection.namespace}/{values['name']}, and no backup "
+                "says that it is away"
+            )
+        if values["watch"]:
+            await _watch(_changes(observer, connection, values, answer), values["output"])
+        else:
+            _show(answer, values["output"])
+
+
+async def _answer(observer: Observer, connection: Connection, values: Mapping[str, Any]) -> Answer:
+    view, name = observer.view, values["name"]
+    if name:
+        keys = [Key(connection.namespace, name)]
+        await view.read_set(keys[0])
+    else:
+        await view.read_all(None if values["all_namespaces"] else connection.namespace)
+        keys = view.keys()
+    found = [await _overview(observer, key) for key in keys]
+    wanted = [each for each in found if each and (_is_shown(each) or values["everything"] or name)]
+    damaged = (each.fault for each in view.damaged_backups())
+    return Answer(tuple(wanted), (*view.gaps, *damaged))
+
+
+async def _overview(observer: Observer, key: Key) -> Overview | None:
+    world, decision = await observer.look(key)
+    if world.statefulset is None and not is_managed(world):
+        return None
+    return overview(replace(world, claims=observer.view.claims(key)), decision)
+
+
+def _is_shown(found: Overview) -> bool:
+    return found.phase != "Unmanaged"
+
+
+async def _changes(
+    observer: Observer, connection: Connection, values: Mapping[str, Any], answer: Answer
+) -> AsyncIterator[Answer]:
+    """Yield the answer, and each later one that differs."""
+    yield answer
+    while True:
+        await connection.clock.sleep(WATCH_SECONDS)
+        before, answer = answer, await _answer(observer, connection, values)
+        if answer != before:
+            yield answer
+
+
+async def _watch(answers: AsyncIterator[Answer], output: str) -> None:
+    """Draw over the last answer in a terminal; elsewhere print each."""
+    screen = console()
+    if output != "table" or not screen.is_terminal:
+        async for answer in answers:
+            _show(answer, output)
+        return
+    with Live(console=screen, auto_refresh=False) as live:
+        async for answer in answers:
+            live.update(_drawing(answer), refresh=True)
+
+
+def _show(answer: Answer, output: str) -> None:
+    if output != "table":
+        emit(answer, output)
+        return
+    for each in answer.notes:
+        note(each)
+    draw(_drawing(answer))
+
+
+def _drawing(answer: Answer) -> RenderableType:
+    if not answer.sets:
+        return Text("no StatefulSet here asks for anything; --all shows every one")
+    rows = [row for each in answer.sets for row in _rows(each)]
+    sentences = [Text(_sentence(each)) for each in answer.sets if each.message]
+    gap = [Text("")] if sentences else []
+    return Group(table(COLUMNS, rows), *gap, *sentences)
+
+
+def _rows(found: Overview) -> list[tuple[str, ...]]:
+    phase = found.phase
+    if not found.templates:
+        return [(found.namespace, found.name, "-", "-", "-", "-", "-", phase)]
+    return [(found.namespace, found.name, *_cells(each), phase) for each in found.templates]
+
+
+def _cells(template: TemplateOverview) -> tuple[str, ...]:
+    claims = f"{template.claims_done}/{template.claims_total}"
+    ends = dict.fromkeys((template.smallest, template.largest))
+    capacity = "..".join(filter(None, ends)) or "-"
+    return template.name, template.size, template.wanted, claims, capacity
+
+
+def _sentence(found: Overview) -> str:
+    reason = f"{found.reason}: " if found.reason else ""
+    return f"{found.namespace}/{found.name} {found.phase}: {reason}{shown(found.message)}"
