@@ -28,9 +28,13 @@ def statefulset(
     """Return a StatefulSet of Pods that are Running at once; `sizes` is {template: size}."""
     labels = {"app": name}
     templates = [
-        _template(each, size, storage_class) for each, size in (sizes or {"data": "1Gi"}).items()
+        _template(each, size, storage_class)
+        for each, size in ({"data": "1Gi"} if sizes is None else sizes).items()
     ]
-    mounts = [{"name": each, "mountPath": f"/{each}"} for each in (sizes or {"data": "1Gi"})]
+    mounts = [
+        {"name": each, "mountPath": f"/{each}"}
+        for each in ({"data": "1Gi"} if sizes is None else sizes)
+    ]
     container = {"name": "main", "image": IMAGE, "volumeMounts": mounts}
     return {
         "apiVersion": "apps/v1",
@@ -117,11 +121,23 @@ class Sets:
         """Return (reason, message) of the operator's Events about a set."""
         found = self.cluster.list("event", self.namespace)
         return [
-            (each["reason"], each["message"])
+            (each["reason"], each.get("message", ""))
             for each in found
             if each["involvedObject"]["name"] == name
             and each.get("source", {}).get("component", "").startswith(PREFIX[:-1])
         ]
+
+    def wait_event(self, name: str, reason: str, seconds: float = READY_SECONDS) -> str:
+        """Return the message of the first Event about a set with this reason, once there is one.
+
+        Raises: BedError.
+        """
+        self.wait(
+            lambda: any(each == reason for each, _ in self.events(name)),
+            f"an Event {reason} about {name}",
+            seconds,
+        )
+        return next(message for each, message in self.events(name) if each == reason)
 
     def is_ready(self, name: str) -> bool:
         """Return whether every Pod is ready and every claim is bound."""
