@@ -55,3 +55,14 @@ VOLUMES = _kind(Resource("", "v1", "persistentvolumes", namespaced=False), Volum
 CLASSES = _kind(Resource("storage.k8s.io", "v1", "storageclasses", namespaced=False), StorageClass)
 NAMESPACES = _kind(Resource("", "v1", "namespaces", namespaced=False), Namespace)
 SECRETS = raw(Resource("", "v1", "secrets"))
+
+
+class Identified(Struct, frozen=True):
+    """Any object, of which only the identity and the owners are read."""
+
+    metadata: Metadata
+
+
+def metadata_only(resource: Resource) -> Kind[Identified]:
+    """Return a kind whose objects are read for their metadata alone."""
+    return _kind(resource, Identified)
