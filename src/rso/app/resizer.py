@@ -88,6 +88,7 @@ class Resizer:
         namespace = await self._client.get(
             resources.NAMESPACES, None, self._settings.operator_namespace
         )
+        self._warn_without_key()
         reconciler = self._assemble(namespace.metadata.uid)
         background = [
             asyncio.ensure_future(self._caches.run()),
@@ -100,6 +101,11 @@ class Resizer:
             for task in (leading, *background):
                 task.cancel()
             await asyncio.gather(leading, *background, return_exceptions=True)
+
+    def _warn_without_key(self) -> None:
+        if self._keys is None or self._keys.current() is None:
+            why = self._keys.problem if self._keys else "no --key-dir was given"
+            self._notices.log.warning("no set is recreated without a key", why=why)
 
     async def _stopped(self) -> None:
         await self._stopping.wait()

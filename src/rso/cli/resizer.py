@@ -15,7 +15,7 @@ from rso.app.settings import Settings
 from rso.cli.exits import Failed
 from rso.cli.options import resizer_options, resizer_settings
 from rso.kube.clock import SystemClock
-from rso.kube.errors import LeaseLost
+from rso.kube.errors import LeaseLost, NotFound
 from rso.kube.transport import HttpTransport
 
 
@@ -27,6 +27,11 @@ def command(**values: Any) -> None:  # noqa: ANN401  what click read
     configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(run(settings))
+    except NotFound as fault:
+        raise Failed(
+            f"the operator's namespace {settings.operator_namespace} does not exist; create it, or "
+            "name another with --operator-namespace"
+        ) from fault
     except (LeaseLost, CannotListen) as fault:
         raise Failed(str(fault)) from fault
 
