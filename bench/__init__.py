@@ -1,0 +1,1 @@
+"""Measures the promises about speed and cost: `python -m bench [FIGURE...]`."""
