@@ -14,10 +14,13 @@ from msgspec.structs import replace
 
 from rso.core import successor
 from rso.core.actions import (
+    AskBackup,
+    AskProof,
     Decision,
     Done,
     DropBackup,
     GrowClaim,
+    Recreate,
     Replace,
     SaveBackup,
     SetRetain,
@@ -32,7 +35,7 @@ from rso.core.names import WHEN_DELETED, Phase, Reason
 from rso.core.plan import plan
 from rso.core.played import settle, whole
 from rso.core.quantity import read_bytes
-from rso.core.world import Answers, Growth, Saved, World
+from rso.core.world import Answers, Growth, Live, Saved, World
 from tests.factories import (
     BOUNDS,
     HELM,
@@ -40,10 +43,12 @@ from tests.factories import (
     backup,
     claim,
     claims_of,
+    merged,
     own,
     owner_reference,
     pod,
     pods,
+    saved,
     unbound,
     whole_set,
     with_answers,
@@ -199,8 +204,8 @@ def forgetful(before: World) -> World:
     stale = {
         name: replace(answer, resource_version="") for name, answer in known.growth.claims.items()
     }
-    answers = Answers(Growth(stale), live=known.live, backups=known.backups)
-    return replace(before, answers=answers)
+    live = known.live and Live(merged(known.live.object, {"metadata": {"resourceVersion": "0"}}))
+    return replace(before, answers=Answers(Growth(stale), live=live, backups=known.backups))
 
 
 def assert_is_safe(start: World) -> None:
@@ -472,6 +477,60 @@ def test_a_waiting_world_without_a_set_stays_as_it_is() -> None:
 
     assert away == settle(away)
     assert away == apply(away, Done())
+
+
+def test_nothing_is_done_to_what_is_not_there() -> None:
+    """A step about a set or a backup that is not there is an error of the caller."""
+    away = world(statefulset=None)
+    unopened = world(backups=(backup(),))
+
+    for start, step in (
+        (away, SetStatus("x")),
+        (world(), Replace("b-1", "0f5a-1")),
+        (unopened, Replace("b-1", "0f5a-1")),
+    ):
+        with pytest.raises(LookupError):
+            apply(start, step)
+
+
+def test_a_set_is_made_up_where_nobody_has_read_it() -> None:
+    """Without the whole set the course is played with the least one that fits."""
+    start = replace(world(), answers=Answers())
+
+    assert Done() == fold(start)[-1]
+
+
+def test_a_whole_set_read_before_a_played_change_is_brought_up_to_date() -> None:
+    """What is asked in earnest shows the old policy; the played set has Retain by then."""
+    read = replace(
+        deleting_set().answers.live or Live({}), object=whole_set(WISH, spec=DELETE_POLICY)
+    )
+
+    def ask(before: World, question: Decision) -> World:
+        if not isinstance(question, AskProof):
+            return before
+        after = apply(before, question)
+        assert after.answers.proof is not None
+        return with_answers(after, live=read, proof=replace(after.answers.proof, live=read))
+
+    steps = [type(each) for each in fold(deleting_set(), ask)]
+
+    assert Replace in steps
+    assert Done == steps[-1]
+
+
+def test_a_backup_opened_in_earnest_brings_the_set_back() -> None:
+    """An absent set's backup is opened by who holds the key; the rest is played."""
+    live = whole_set(WISH)
+    start = world(
+        live, statefulset=None, answers=Answers(), backups=(backup(phase=Phase.DELETING),)
+    )
+
+    opened = {"uid-b-1": saved(live)}
+    decisions = fold(start, lambda before, _: with_answers(before, backups=opened))
+
+    assert [AskBackup, Recreate] == [type(each) for each in decisions[:2]]
+    assert Done() == decisions[-1]
 
 
 def test_a_backup_that_is_not_opened_here_blocks() -> None:

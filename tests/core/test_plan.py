@@ -360,6 +360,13 @@ def test_a_size_that_cannot_be_read_stops_the_look() -> None:
         plan(start)
 
 
+def test_strangers_among_the_claims_are_asked_about_first() -> None:
+    """A claim that only a Pod can tell ours from another's is cleared before any claim grows."""
+    stranger = claim("data-db-1", metadata={"labels": {"app": "other"}})
+
+    assert AskPods() == plan(world(claims=(claim(), stranger)))
+
+
 def test_a_step_is_shown_as_plain_data() -> None:
     """People and JSON see the name of the step and its fields."""
     shown = describe(GrowClaim("data-db-0", "50", "10Gi", "20Gi"))

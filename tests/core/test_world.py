@@ -76,6 +76,13 @@ def test_foreign_annotations_are_never_held() -> None:
     assert own({"resize-0": "20Gi"}) == decoded(live, StatefulSet).metadata.annotations
 
 
+def test_wishes_are_our_annotations_without_the_status() -> None:
+    """A status that is written changes no wish."""
+    made = decoded(whole_set({"resize-0": "20Gi", "status": "Done: data=20Gi"}), StatefulSet)
+
+    assert own({"resize-0": "20Gi"}) == made.wishes
+
+
 def test_missing_maps_are_empty() -> None:
     """Null annotations and labels are none."""
     live = {"metadata": {"name": "c", "annotations": None, "labels": None}}

@@ -25,6 +25,7 @@ from rso.core.played import (
     Json,
     begin_deletion,
     end_deletion,
+    living,
     next_version,
     patch_claim,
     patch_set,
@@ -38,7 +39,8 @@ from rso.core.world import Backup, Saved, SavedPod, World
 def done(world: World, step: Step) -> World:
     """Return the world after a step, which a quiet cluster does at once.
 
-    Raises: LookupError, when the step names a backup that is not there or was never opened.
+    Raises: LookupError, when the step is about a set or a backup that is not there, or about a
+    backup that was never opened.
     """
     play: Callable[[World, Any], World] = _PLAYS[type(step)]
     return play(world, step)
@@ -78,8 +80,7 @@ def _unreference(world: World, step: Unreference) -> World:
 
 
 def _set_status(world: World, step: SetStatus) -> World:
-    uid = world.statefulset.metadata.uid if world.statefulset else ""
-    return patch_set(world, bodies.set_status(step, uid))
+    return patch_set(world, bodies.set_status(step, living(world).metadata.uid))
 
 
 def _set_retain(world: World, step: SetRetain) -> World:
@@ -91,8 +92,6 @@ def _restore_policy(world: World, step: RestorePolicy) -> World:
 
 
 def _save_backup(world: World, step: SaveBackup) -> World:
-    if world.statefulset is None:
-        return world
     version = next_version(world)
     name = f"backup-{version}"
     pods = world.answers.pods.pods if world.answers.pods else ()
@@ -100,7 +99,7 @@ def _save_backup(world: World, step: SaveBackup) -> World:
         SavedPod(each.metadata.name, each.metadata.uid, each.restarts, each.is_ready)
         for each in pods
     )
-    form = successor.saved_form(whole(world.statefulset, world))
+    form = successor.saved_form(whole(living(world), world))
     saved = Saved(form, tuple(before), step.sizes)
     backup = Backup(name, name, version, step.uid, created_at=world.now)
     answers = replace(world.answers, backups={**world.answers.backups, name: saved})
@@ -147,10 +146,8 @@ def _supersede(world: World, step: Supersede) -> World:
 
 
 def _restore_managers(world: World, step: RestoreManagers) -> World:
-    if world.statefulset is None:
-        return world
     saved = _content(world, step.backup).object["metadata"].get("managedFields", [])
-    live = whole(world.statefulset, world)["metadata"].get("managedFields", [])
+    live = whole(living(world), world)["metadata"].get("managedFields", [])
     return patch_set(world, {"metadata": {"managedFields": managers.restored(saved, live)}})
 
 

@@ -97,21 +97,21 @@ def folding(
 
 
 def answered(world: World, question: Ask) -> World:
-    """Return the world with the answer of a cluster that has nothing against anything."""
-    statefulset = world.statefulset
+    """Return the world with the answer of a cluster that has nothing against anything.
+
+    Raises: LookupError, when it is about a set that is not there.
+    """
     answers = world.answers
     if isinstance(question, AskGrowth):
         answers = replace(answers, growth=_growth(world, question))
     elif isinstance(question, AskBackup):
         answers = replace(answers, backups={**answers.backups, **_unopened(world, question)})
-    elif statefulset is None:
-        return world
     elif isinstance(question, AskPods):
-        answers = replace(answers, pods=_pods(world, statefulset))
+        answers = replace(answers, pods=_pods(world, played.living(world)))
     elif isinstance(question, AskLive):
-        answers = replace(answers, live=Live(played.whole(statefulset, world)))
+        answers = replace(answers, live=Live(played.whole(played.living(world), world)))
     else:
-        answers = replace(answers, proof=_proof(world, statefulset, question))
+        answers = replace(answers, proof=_proof(world, played.living(world), question))
     return replace(world, answers=answers)
 
 

@@ -60,6 +60,16 @@ def as_cached(live: Json, statefulset: StatefulSet) -> Json:
     return {**live, "metadata": metadata, "spec": spec}
 
 
+def living(world: World) -> StatefulSet:
+    """Return the set that lives.
+
+    Raises: LookupError, when there is none.
+    """
+    if world.statefulset is None:
+        raise LookupError(f"there is no set {world.key}")
+    return world.statefulset
+
+
 def with_set(world: World, live: Json, status: Json) -> World:
     """Return the world in which this whole set lives."""
     statefulset = _decoded({**live, "status": status}, StatefulSet)
@@ -69,9 +79,7 @@ def with_set(world: World, live: Json, status: Json) -> World:
 
 def patch_set(world: World, body: Json) -> World:
     """Return the world after a merge patch of the set, which its controller sees at once."""
-    statefulset = world.statefulset
-    if statefulset is None:
-        return world
+    statefulset = living(world)
     metadata = statefulset.metadata
     generation = metadata.generation + ("spec" in body)
     version = {"resourceVersion": next_version(world), "generation": generation}
@@ -102,9 +110,7 @@ def begin_deletion(world: World) -> World:
 
 def end_deletion(world: World) -> World:
     """Return the world without the set: its Pods and claims stay, and name it as owner no more."""
-    if world.statefulset is None:
-        return world
-    uid = world.statefulset.metadata.uid
+    uid = living(world).metadata.uid
     pods = world.answers.pods
     if pods is not None:
         pods = replace(pods, pods=tuple(_orphaned(each, uid) for each in pods.pods))
