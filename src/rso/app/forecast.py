@@ -51,21 +51,21 @@ class Forecast(msgspec.Struct, frozen=True):
 async def forecast(observer: Observer, key: Key, wishes: OwnAnnotations) -> Forecast:
     """Return what would happen to a set, as read, if its annotations were these.
 
-    Raises: Forbidden, naming verb and resource, also where a dry run met missing rights; Conflict
-    or NotFound, when the set does not hold still.
+    Raises: Forbidden, naming verb and resource, also where a dry run met missing rights; Conflict,
+    when the set does not hold still.
     """
     reads_volumes = True
     for _ in range(ATTEMPTS):
         world = _imagined(observer, key, wishes, reads_volumes=reads_volumes)
         try:
-            return await _unfold(observer, world)
+            return await _unfold(observer, await _with_whole(observer, world))
         except Forbidden as error:
             if error.kind not in _CLUSTER_WIDE or not reads_volumes:
                 raise
             reads_volumes = False
         except (Conflict, NotFound):
             await observer.view.read_set(key)
-    return await _unfold(observer, _imagined(observer, key, wishes, reads_volumes=reads_volumes))
+    raise Conflict(409, "Conflict", f"{key} changes faster than it can be asked about; try again")
 
 
 def refusals(forecast: Forecast) -> Iterator[tuple[str, Refusal]]:
@@ -100,6 +100,19 @@ def _imagined(
         return world
     metadata = replace(statefulset.metadata, annotations=wishes)
     return replace(world, statefulset=replace(statefulset, metadata=metadata))
+
+
+async def _with_whole(observer: Observer, world: World) -> World:
+    """Return the world with the whole set in it, so that the played one is no other.
+
+    Raises: Conflict, when it has changed since the view was read.
+    """
+    if world.statefulset is None:
+        return world
+    live = await observer.questions.live(world.key)
+    if live.resource_version != world.statefulset.metadata.resource_version:
+        raise Conflict(409, "Conflict", f"{world.key} has changed")
+    return replace(world, answers=replace(world.answers, live=live))
 
 
 async def _unfold(observer: Observer, world: World) -> Forecast:

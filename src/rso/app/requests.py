@@ -1,10 +1,11 @@
 """The changing requests of each step, as people want to read them before they are made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from rso.app.backup import backup_name
+from rso.app.forecast import Forecast
 from rso.core import names
 from rso.core.actions import (
     Decision,
@@ -20,6 +21,7 @@ from rso.core.actions import (
     Supersede,
     Unreference,
 )
+from rso.core.model import StatefulSet
 from rso.core.names import Phase
 from rso.core.world import World
 
@@ -44,11 +46,16 @@ class Requests:
         self._cluster = cluster
         self._namespace = operator_namespace
 
+    def all(self, forecast: Forecast) -> Iterator[Planned]:
+        """Yield every changing request of a forecast, in order."""
+        for moment in forecast.moments:
+            yield from self.of(moment.world, moment.decision)
+
     def of(self, world: World, step: Decision) -> Iterator[Planned]:  # noqa: C901  one case a step
         """Yield the changing requests of one step, in order; none for other decisions."""
         match step:
             case SetStatus():
-                yield _set(world, "patch", f"annotation status: {step.text or 'removed'}")
+                yield _set(world, "patch", f"annotation status: {_head(step.text)}")
             case GrowClaim():
                 change = f"request {step.old} -> {step.new}"
                 yield _claim(world, step.claim, change)
@@ -106,6 +113,12 @@ def _grown(world: World, step: Replace) -> str:
     return ", ".join(changes) or "the sizes of its backup"
 
 
+def _head(status: str) -> str:
+    """Return the words of a status without its sentence."""
+    words = status.split(": ", 2)
+    return ": ".join(words[:2]) or "removed"
+
+
 def _uid(world: World) -> str:
     return world.statefulset.metadata.uid if world.statefulset else ""
 
@@ -118,7 +131,15 @@ def _claim(world: World, name: str, change: str) -> Planned:
     return Planned("patch", "persistentvolumeclaims", world.key.namespace, name, change)
 
 
-def wish(world: World, key: str, old: str, new: str) -> Planned:
-    """Return the request that writes a wish."""
-    short = key.removeprefix(names.PREFIX)
-    return _set(world, "patch", f"annotation {short}: {old or '(none)'} -> {new}")
+def wishing(statefulset: StatefulSet, wished: Mapping[str, str]) -> Iterator[Planned]:
+    """Yield the one request that writes annotations, if any of them differs."""
+    metadata = statefulset.metadata
+    present = metadata.annotations
+    changes = [
+        f"{key.removeprefix(names.PREFIX)}: {present.get(key) or '(none)'} -> {text}"
+        for key, text in wished.items()
+        if present.get(key) != text
+    ]
+    if changes:
+        text = f"annotation {', '.join(changes)}"
+        yield Planned("patch", "statefulsets", metadata.namespace, metadata.name, text)

@@ -43,7 +43,7 @@ def exit_code(fault: BaseException) -> int | None:
 
 def sentence(fault: BaseException) -> str:
     """Return a fault as a person should read it: what, where, what to do."""
-    from rso.kube.errors import Forbidden, Unauthorized  # noqa: PLC0415  as above
+    from rso.kube.errors import Forbidden, NoCredentials, Unauthorized  # noqa: PLC0415  as above
 
     if isinstance(fault, Forbidden):
         return f"forbidden: {fault.message}; ask for that right, or use another --context"
@@ -52,4 +52,6 @@ def sentence(fault: BaseException) -> str:
             "the API server does not accept the credentials of this context; log in again, or use "
             "another --context"
         )
+    if isinstance(fault, NoCredentials):
+        return f"{fault}; --kubeconfig, --context and the variable KUBECONFIG choose another"
     return str(fault)

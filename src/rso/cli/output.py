@@ -6,7 +6,8 @@ terminal (safety T17).
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -80,3 +81,11 @@ def as_text(data: Any, output: str) -> str:  # noqa: ANN401  any plain data
 def note(sentence: str) -> None:
     """Say something beside the answer, where a pipe does not take it for the answer."""
     click.echo(f"rso: {shown(sentence)}", err=True)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is being done, where a person looks at a terminal."""
+    screen = Console(stderr=True, highlight=False, markup=False)
+    with screen.status(f"{what} ...") if screen.is_terminal else nullcontext():
+        yield
