@@ -94,3 +94,8 @@ class Hanging(Scripted):
 async def end(rival: Rival) -> None:
     rival.holding.cancel()
     await asyncio.gather(rival.holding, return_exceptions=True)
+
+
+def lease(server: LeaseServer, clock: FakeClock) -> Lease:
+    """Return the Lease of an instance "a"."""
+    return Lease(Client(server, clock=clock, field_manager="tester"), clock, "default", "rso", "a")

@@ -10,7 +10,7 @@ from rso.kube.errors import LeaseLost
 from rso.kube.lease import Lease
 from rso.kube.transport import Request, Response
 from tests.kube.clock import FakeClock, settle
-from tests.kube.rivals import Hanging, LeaseServer, Rival, end
+from tests.kube.rivals import Hanging, LeaseServer, Rival, end, lease
 
 
 @pytest.fixture
@@ -219,6 +219,18 @@ async def test_taken_by_other(server: LeaseServer, clock: FakeClock) -> None:
         await rival.holding
 
 
+async def test_taken_by_namesake(server: LeaseServer, clock: FakeClock) -> None:
+    """A leader whose Lease was taken by another instance of the same identity loses it too."""
+    rival = Rival(server, clock, "a")
+    await clock.advance(1)
+    server.write(renewTime="2026-01-01T00:00:09.000000Z")
+    await clock.advance(1.1)
+
+    assert rival.history == ["begins", "is cancelled", "ends"]
+    with pytest.raises(LeaseLost):
+        await rival.holding
+
+
 async def test_deleted_lease(server: LeaseServer, clock: FakeClock) -> None:
     """A leader whose Lease was deleted cancels its work: another may have been made."""
     rival = Rival(server, clock, "a")
@@ -253,9 +265,8 @@ async def test_failed_work(server: LeaseServer, clock: FakeClock) -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
-    lease = Lease(Client(server, clock=clock, field_manager="tester"), clock, "default", "rso", "a")
     with pytest.raises(ZeroDivisionError):
-        await lease.hold(fail)
+        await lease(server, clock).hold(fail)
 
     assert server.spec["holderIdentity"] == ""
 
@@ -269,9 +280,8 @@ async def test_crash_keeps_lease(server: LeaseServer, clock: FakeClock) -> None:
     async def crash() -> None:
         raise Crash
 
-    lease = Lease(Client(server, clock=clock, field_manager="tester"), clock, "default", "rso", "a")
     with pytest.raises(Crash):
-        await lease.hold(crash)
+        await lease(server, clock).hold(crash)
 
     assert server.spec["holderIdentity"] == "a"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rso.kube.transport import Request, Response, Transport
-from tests.kube.clock import until
+from tests.kube.clock import FakeClock, until
 from tests.kube.server import expired, failed
 from tests.kube.watched import Watched, watching
 
@@ -111,6 +111,47 @@ async def test_silent_connection_is_noticed() -> None:
         await until(lambda: len(watched.server.requests("watch")) > 1, watched.clock)
         watched.server.silent = False
         await watched.converges()
+
+
+async def test_delays_start_again(watched: Watched) -> None:
+    """Once an event has come, the next failure is followed by the shortest delay again."""
+    watched.server.watch_status = 500
+    watched.server.end_watches()
+    await until(lambda: watched.clock.monotonic() > 20, watched.clock)
+    watched.server.watch_status = 200
+    await watched.converges()
+    ended, count = watched.clock.monotonic(), len(watched.server.seen)
+    watched.server.end_watches()
+    await until(lambda: len(watched.server.seen) > count, watched.clock)
+
+    assert watched.server.seen[-1].at - ended <= 0.75
+
+
+async def test_slow_lists_are_no_long_watches() -> None:
+    """A server whose lists take long and whose watches fail is not asked again at once."""
+    watched = Watched()
+    watched.server.watch_status = 410
+    async with watching(watched, lambda below: SlowLists(below, watched.clock)):
+        await until(lambda: len(watched.server.requests("list")) == 4, watched.clock)
+        waited = watched.clock.monotonic() - 4 * SlowLists.SECONDS
+
+    assert waited >= 0.5 + 1 + 2
+
+
+class SlowLists:
+    """Lets time pass with each list."""
+
+    SECONDS = 6.0
+
+    def __init__(self, below: Transport, clock: FakeClock) -> None:
+        self._below = below
+        self._clock = clock
+        self.stream = below.stream
+        self.close = below.close
+
+    async def send(self, request: Request) -> Response:
+        self._clock.seconds += self.SECONDS
+        return await self._below.send(request)
 
 
 class Impatient:
