@@ -37,6 +37,8 @@ from rso.kube.errors import (
     NotFound,
 )
 
+CLAIMS_AT_ONCE = 8  # each is two requests: a set of 100 claims must not open 200 connections
+
 
 class Questions:
     """Asks the API server on behalf of one decision. It changes nothing."""
@@ -46,6 +48,7 @@ class Questions:
         self._view = view
         self._sealer = sealer
         self._clock = clock
+        self._few = asyncio.Semaphore(CLAIMS_AT_ONCE)
 
     async def growth(self, world: World, question: AskGrowth) -> Growth:
         """Return whether claims may grow, how large their volumes are, classes and quotas.
@@ -123,9 +126,10 @@ class Questions:
 
     async def _claim(self, world: World, claim: Claim, question: AskGrowth) -> ClaimAnswer:
         size = question.sizes[claim.metadata.name]
-        volume, refusal = await asyncio.gather(
-            self._volume_bytes(world, claim), self._dry_growth(claim, size)
-        )
+        async with self._few:
+            volume, refusal = await asyncio.gather(
+                self._volume_bytes(world, claim), self._dry_growth(claim, size)
+            )
         return ClaimAnswer(claim.metadata.resource_version, size, volume, refusal)
 
     async def _volume_bytes(self, world: World, claim: Claim) -> int | None:
