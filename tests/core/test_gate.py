@@ -1,6 +1,5 @@
-"""Everything that is asked, and waited for, before a set is deleted."""
+"""Everything that is asked before a set is deleted: proof, policy, backup, turn."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,10 +7,8 @@ from msgspec.structs import replace
 
 from rso.core.actions import (
     AskBackup,
-    AskPods,
     AskProof,
     Blocked,
-    Done,
     DropBackup,
     Replace,
     SaveBackup,
@@ -19,14 +16,13 @@ from rso.core.actions import (
     Unreference,
     Wait,
 )
-from rso.core.gate import MAX_BACKUP_BYTES, quiet_fault, stale_references
+from rso.core.gate import MAX_BACKUP_BYTES
 from rso.core.names import Note, Phase, Reason
 from rso.core.plan import plan
 from rso.core.successor import probe
 from rso.core.world import Live, Proof, Refusal, Unreadable, World
 from tests.factories import (
     HELM,
-    NOW,
     UID,
     Json,
     backup,
@@ -37,11 +33,8 @@ from tests.factories import (
     outcome,
     own,
     owner_reference,
-    pod,
     pods,
     saved,
-    statefulset,
-    told,
     whole_set,
     with_answers,
     world,
@@ -106,112 +99,6 @@ def test_without_a_key_nothing_is_deleted() -> None:
 
     assert isinstance(found, Blocked)
     assert Reason.NO_KEY == found.reason
-
-
-@pytest.mark.parametrize(("strategy", "is_waiting"), [("RollingUpdate", True), ("OnDelete", False)])
-def test_a_rolling_update_ends_first(strategy: str, is_waiting: bool) -> None:  # noqa: FBT001  a table
-    """Recreated half way, a roll-out would lose its boundary; OnDelete has none."""
-    live = whole_set(
-        GROWING,
-        spec={"updateStrategy": {"type": strategy}},
-        status={"updateRevision": "db-2"},
-    )
-    found = outcome(ready(live))
-
-    assert is_waiting == (isinstance(found, Wait) and found.reason is Reason.ROLLING_UPDATE)
-
-
-def test_the_controller_must_have_seen_the_last_change() -> None:
-    """What it has not observed it may still act on."""
-    found = outcome(ready(whole_set(GROWING, metadata={"generation": 2})))
-
-    sentence = "the StatefulSet controller has not seen the last change"
-    assert Wait(sentence, Reason.NOT_QUIET) == found
-
-
-DELETED: Json = {"metadata": {"deletionTimestamp": "2026-11-01T12:00:00Z"}}
-
-
-def made(seconds_ago: float) -> Json:
-    return {"creationTimestamp": (NOW - timedelta(seconds=seconds_ago)).isoformat()}
-
-
-@pytest.mark.parametrize(
-    ("listed", "expected"),
-    [
-        pytest.param([pod("db-0"), pod("db-1")], "", id="all there"),
-        pytest.param([pod("db-0")], "Pod db-1 is missing", id="one is missing"),
-        pytest.param([], "Pod db-0 is missing", id="all are missing"),
-        pytest.param([pod("db-0", **DELETED), pod("db-1")], "Pod db-0 is going", id="terminating"),
-        pytest.param(
-            [pod("db-0"), pod("db-1"), pod("db-2")], "Pod db-2 is going", id="scaled down"
-        ),
-        pytest.param(
-            [pod("db-0"), pod("db-1", "old")], "Pod db-1 belongs to another owner", id="old uid"
-        ),
-        pytest.param(
-            [pod("db-0"), pod("db-1", metadata={"ownerReferences": []})],
-            "Pod db-1 belongs to another owner",
-            id="an orphan",
-        ),
-        pytest.param(
-            [
-                pod("db-0"),
-                pod("db-1", metadata={"ownerReferences": [{"uid": UID, "controller": False}]}),
-            ],
-            "Pod db-1 belongs to another owner",
-            id="owned, not controlled",
-        ),
-        pytest.param([pod("db-0"), pod("db-1", metadata=made(5))], "", id="five seconds old"),
-        pytest.param(
-            [pod("db-0"), pod("db-1", metadata=made(4.9))],
-            "Pod db-1 was created just now",
-            id="younger",
-        ),
-        pytest.param(
-            [pod("db-0"), pod("db-1", metadata={"creationTimestamp": None})],
-            "Pod db-1 was created just now",
-            id="of unknown age",
-        ),
-        pytest.param(
-            [pod("db-0"), pod("db-1"), pod("db-x-1", **DELETED)], "", id="others do not matter"
-        ),
-        pytest.param(
-            [pod("db-0", status={"phase": "Failed", "conditions": None}), pod("db-1")],
-            "",
-            id="a crash loop is quiet",
-        ),
-    ],
-)
-def test_quiet_is_not_ready(listed: list[Any], expected: str) -> None:
-    """Each Pod is there, the set's own, not going, and not made just now."""
-    answer = replace(pods(), pods=tuple(listed))
-
-    assert expected == quiet_fault(statefulset(spec={"replicas": 2}), answer)
-
-
-def test_a_set_that_is_not_quiet_is_looked_at_again_soon() -> None:
-    """The wait names the Pod and ends by itself."""
-    start = with_answers(ready(), pods=pods(pod("db-0"), pod("db-1")))
-    start = told(
-        start, "Waiting: NotQuiet: the claims have grown; the template follows: Pod db-2 is missing"
-    )
-
-    sentence = "the claims have grown; the template follows: Pod db-2 is missing"
-    assert Wait(sentence, Reason.NOT_QUIET, 1.0) == plan(start)
-
-
-@pytest.mark.parametrize(
-    "old",
-    [
-        pytest.param(pods(answered_at=NOW - timedelta(seconds=0.6)), id="too long ago"),
-        pytest.param(pods(resource_version="99"), id="before the set changed"),
-        pytest.param(None, id="never"),
-    ],
-)
-def test_pods_are_listed_just_before(old: Any) -> None:  # noqa: ANN401  Pods or nothing
-    """Quiet is judged by a list that is as new as the set."""
-    assert AskPods() == plan(with_answers(ready(), pods=old))
 
 
 def test_the_recreate_is_proven_first() -> None:
@@ -318,13 +205,6 @@ def test_references_to_the_set_are_removed_before_anything_is_saved() -> None:
     assert Unreference("data-db-0", "50", (UID, "older")) == plan(start)
 
 
-def test_foreign_references_stay() -> None:
-    """What names another kind or another set is none of ours."""
-    owners = [owner_reference("x", name="other"), owner_reference("y", kind="Deployment")]
-
-    assert stale_references((claim(metadata={"ownerReferences": owners}),), "db") is None
-
-
 def test_a_proven_set_is_saved() -> None:
     """The backup holds what was wanted when it was made."""
     assert SaveBackup(UID, SIZES) == plan(proven())
@@ -404,14 +284,6 @@ def test_one_set_is_absent_at_a_time() -> None:
     start = replace(with_backup(live, saved(live)), has_turn=False)
 
     assert Wait("another set is being recreated", is_turn=True) == plan(start)
-
-
-def test_claims_only_means_no_gate() -> None:
-    """A set that may not be recreated is Done when its claims are, whatever forbids a recreate."""
-    live = whole_set({**WISH, "recreate": "false"}, metadata={"finalizers": ["x/y"]})
-    start = replace(grown(world(live)), has_key=False)
-
-    assert Done() == outcome(start)
 
 
 def test_no_gate_opens_while_a_claim_is_small() -> None:
