@@ -13,6 +13,7 @@ from contextlib import (
     contextmanager,
 )
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -176,7 +177,8 @@ class HttpTransport:
             return await self._connections().request(
                 METHODS[request.verb],
                 URL(self._access.server + request.target(), encoded=True),
-                data=request.body,
+                # a stream, since aiohttp warns of bytes above 1 MiB, and a set may be as large
+                data=None if request.body is None else BytesIO(request.body),
                 headers=headers,
                 timeout=limits,
                 ssl=self._access.credentials.ssl_context or True,
