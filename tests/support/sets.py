@@ -13,6 +13,7 @@ Json = dict[str, Any]
 PREFIX = "resize-statefulset-operator/"
 IMAGE = "localhost/testbed/busybox:1"
 READY_SECONDS = 60.0
+POLL_SECONDS = 0.1  # each look is a connection of its own
 SETTLE_SECONDS = 5.0  # a Pod that is younger is not quiet
 
 
@@ -174,7 +175,7 @@ class Sets:
         while not self.status(name).startswith(start):
             if time.monotonic() > deadline:
                 raise AssertionError(f"status is {self.status(name)!r}, not {start!r}")
-            time.sleep(0.02)
+            time.sleep(POLL_SECONDS)
         return self.status(name)
 
 

@@ -1,0 +1,66 @@
+"""A resize that is refused: what is prepared, what is said, what is written, what ends it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.cluster.looks import metric, reasons, writes
+from tests.support.fixtures import Run
+from tests.support.sets import Json, Sets, Snapshot, check_unharmed, statefulset
+
+Prepare = Callable[[Sets], object]
+
+
+def nothing(_: Sets) -> None:
+    """Prepare or cure nothing."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One row of the table. `{here}` in the status is the test's namespace.
+
+    `prepare` runs before the set is made, `forbid` after it; `cure` ends the state, in `end`.
+    `grown` is how many claims grow although the rest is refused.
+    """
+
+    status: str
+    cure: Prepare
+    prepare: Prepare = nothing
+    forbid: Prepare = nothing
+    grown: int = 0
+    end: str = "Done: data=2Gi"
+    manifest: Json = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """The word of the closed list."""
+        return self.status.split(": ")[1]
+
+
+def check_refused(sets: Sets, run: Run, row: Refused) -> None:
+    """Run one row: told once, nothing deleted, Pods unharmed, and the cure ends it."""
+    row.prepare(sets)
+    manifest = {key: _here(value, sets) for key, value in row.manifest.items()}
+    sets.make(statefulset(**({"replicas": 2} | manifest)), settled=False)
+    before = Snapshot.of(sets, "db")
+    row.forbid(sets)
+
+    with run() as operator:
+        sets.annotate("db", resize_0="2Gi")
+        head, reason, sentence = sets.wait_status("db", row.status[:12]).split(": ", 2)
+        told = sets.wait_event("db", row.reason)
+        written = writes(operator)
+        blocked = metric(operator, "rso_blocked_statefulsets", reason=row.reason)
+        row.cure(sets)
+        sets.wait(lambda: sets.status("db") == row.end, f"the status is {row.end}")
+        unblocked = metric(operator, "rso_blocked_statefulsets")
+
+    assert _here(row.status, sets) == f"{head}: {reason}: {sentence}"
+    assert sentence == told
+    assert [row.reason] == [each for each in reasons(sets, "db") if each == row.reason]
+    assert ["patch persistentvolumeclaims"] * row.grown == written
+    assert (1, 0) == (blocked, unblocked)
+    check_unharmed(before, Snapshot.of(sets, "db"))
+
+
+def _here(value: object, sets: Sets) -> object:
+    return value.replace("{here}", sets.namespace) if isinstance(value, str) else value
