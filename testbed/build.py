@@ -106,7 +106,8 @@ def lines(command: tuple[str, ...], directory: Path) -> Iterator[str]:
 
     Raises: BedError, with its last lines, when it fails.
     """
-    environment = os.environ | {"GOFLAGS": GO_FLAGS}
+    # Without cgo the result does not depend on whether a C compiler is installed.
+    environment = os.environ | {"GOFLAGS": GO_FLAGS, "CGO_ENABLED": "0"}
     last: list[str] = []
     with subprocess.Popen(
         command,

@@ -30,15 +30,23 @@ def build_busybox(step: Step, archives: Path, work: Path) -> None:
     [package] = context.glob("busybox_*.deb")
     run("dpkg-deb", "-x", str(package), str(context / "package"))
     shutil.copy(context / "package" / "bin" / "busybox", root / "bin" / "busybox")
-    for library in re.findall(r"(/\S+)", run("ldd", str(root / "bin" / "busybox"))):
-        copied = root / library.lstrip("/")
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, copied)
+    copy_libraries(root / "bin" / "busybox", root)
+    for name in run(str(root / "bin" / "busybox"), "--list").split():
+        if name != "busybox":
+            (root / "bin" / name).symlink_to("busybox")
     file = HERE / "images" / "busybox" / "Dockerfile"
     build_image(work, context, SANDBOX_IMAGE, ("--file", str(file)))
     step.advance()
     save_image(work, SANDBOX_IMAGE, archives / "busybox.tar")
     step.finish()
+
+
+def copy_libraries(program: Path, root: Path) -> None:
+    """Copy the libraries that a program needs, each to its own place."""
+    for library in re.findall(r"(/\S+)", run("ldd", str(program))):
+        copied = root / library.lstrip("/")
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, copied)
 
 
 def build_image(work: Path, context: Path, tag: str, options: tuple[str, ...] = ()) -> None:
