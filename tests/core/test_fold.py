@@ -1,5 +1,7 @@
 """The whole course of a resize, played: it ends, and it may be cut anywhere."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ from rso.core.effects import done
 from rso.core.fold import fold, folding
 from rso.core.names import WHEN_DELETED, Phase
 from rso.core.plan import plan
-from rso.core.played import whole
+from rso.core.played import patch_set
 from rso.core.world import World
 from tests.core.courses import (
     WISH,
@@ -130,37 +132,41 @@ def test_no_status_is_written_between_save_and_finish(start: World) -> None:
         assert SetStatus not in between
 
 
+def wished_midway(start: World, size: str | None) -> Iterator[World]:
+    """Yield each world of a course in which the set lives, its wish changed just now."""
+    annotation = {"resize-statefulset-operator/resize-0": size}
+    for cut in interrupted(start):
+        if cut.statefulset and not cut.statefulset.metadata.is_deleting:
+            yield forgetful(patch_set(cut, {"metadata": {"annotations": annotation}}))
+
+
+def assert_leaves_nothing(final: World, policy: str) -> None:
+    assert final.statefulset is not None
+    kept = final.statefulset.spec.persistent_volume_claim_retention_policy
+    assert policy == kept.when_deleted
+    assert final.backups == ()
+    assert WHEN_DELETED not in final.statefulset.metadata.annotations
+
+
 @pytest.mark.parametrize("policy", ["Retain", "Delete"])
-def test_a_wish_withdrawn_midway_leaves_nothing_behind(policy: str) -> None:
-    """Without its wish the policy is restored and the backup dropped, wherever it is withdrawn."""
+@pytest.mark.parametrize("size", [None, "5Gi", "15Gi", "30Gi"])
+def test_a_wish_changed_midway_leaves_nothing_behind(policy: str, size: str | None) -> None:
+    """Withdrawn, lowered or raised anywhere: the policy comes back and no backup stays."""
     spec = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": policy}}
     start = world(whole_set({"auto-scaled": "true", **WISH}, spec=spec))
 
-    for before, _ in folding(start):
-        if before.statefulset and before.statefulset.metadata.uid == "0f5a-1":
-            final = last_world(without_wish(before))
-            assert final.statefulset is not None
-            kept = final.statefulset.spec.persistent_volume_claim_retention_policy
-            assert policy == kept.when_deleted
-            assert final.backups == ()
-            assert WHEN_DELETED not in final.statefulset.metadata.annotations
+    for changed in wished_midway(start, size):
+        assert_is_safe(changed)
+        assert_leaves_nothing(last_world(changed), policy)
 
 
-def without_wish(before: World) -> World:
-    statefulset = before.statefulset
-    assert statefulset is not None
-    live = whole(statefulset, before)
-    annotations = dict(live["metadata"]["annotations"])
-    annotations.pop("resize-statefulset-operator/resize-0", None)
-    version = str(int(live["metadata"]["resourceVersion"]) + 1000)
-    metadata = {**live["metadata"], "annotations": annotations, "resourceVersion": version}
-    changed = world({**live, "metadata": metadata, "status": {"observedGeneration": 99}})
-    return replace(
-        changed,
-        claims=before.claims,
-        backups=before.backups,
-        answers=replace(before.answers, live=changed.answers.live),
-    )
+def test_a_wish_raised_before_the_delete_is_one_recreate() -> None:
+    """Two sizes in short succession delete the set once, and it has the larger one."""
+    for changed in wished_midway(world(), "30Gi"):
+        decisions = fold(changed)
+        assert sum(isinstance(each, Replace) for each in decisions) == 1
+        final = last_world(changed)
+        assert {"30Gi"} == {each.request for each in final.claims}
 
 
 def test_a_set_deleted_by_its_user_stays_deleted() -> None:

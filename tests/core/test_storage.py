@@ -108,6 +108,17 @@ def test_an_infeasible_claim_blocks(word: str, replicas: int) -> None:
     )
 
 
+@pytest.mark.parametrize("code", ["InvalidArgument", "OutOfRange", "NotFound"])
+def test_what_a_node_calls_impossible_stays_told(code: str) -> None:
+    """The word shows for a moment at a time; the condition stays, and so does the reason (V42)."""
+    message = f"rpc error: code = {code} desc = no"
+    failing = status("NodeResizePending", type="NodeResizeError", message=message)
+    found = outcome(one(growing(status=failing)))
+
+    assert isinstance(found, Blocked)
+    assert Reason.INFEASIBLE == found.reason
+
+
 def test_a_wish_lowered_too_far_is_told_what_would_do() -> None:
     """At or below the capacity the claim stays infeasible, and the sentence names its request."""
     made = growing(status=status("ControllerResizeInfeasible"))
