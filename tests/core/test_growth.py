@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from rso.core.actions import AskGrowth, Blocked, Decision, GrowClaim
 from rso.core.claims import own_claims
 from rso.core.growth import grow
-from rso.core.model import Claim, Quota, StorageClass
+from rso.core.model import Claim, StorageClass
 from rso.core.names import Reason
 from rso.core.policy import Policy, read_policy
 from rso.core.world import ClaimAnswer, Refusal, World
@@ -16,7 +16,6 @@ from tests.factories import (
     Json,
     claim,
     claims_of,
-    decoded,
     own,
     unbound,
     whole_set,
@@ -57,12 +56,6 @@ def asked(
     """Return the world in which the first claim has this answer."""
     known = EXPANDABLE if classes is None else classes
     return with_growth(start, claims={"data-db-0": answer}, classes=known)
-
-
-def quota(hard: dict[str, str], used: dict[str, str]) -> Quota:
-    """Return a quota of the namespace."""
-    live = {"metadata": {"name": "team"}, "status": {"hard": hard, "used": used}}
-    return decoded(live, Quota)
 
 
 def test_all_claims_are_asked_about_before_the_first_grows() -> None:
@@ -172,83 +165,6 @@ def test_one_refused_claim_stops_all() -> None:
     assert isinstance(blocked, Blocked)
     assert blocked.reason == Reason.ADMISSION_REFUSES
     assert "claim data-db-2" in blocked.sentence
-
-
-CLASS_QUOTA = "fast.storageclass.storage.k8s.io/requests.storage"
-
-
-@pytest.mark.parametrize(
-    ("hard", "used", "expected"),
-    [
-        pytest.param("60Gi", "30Gi", None, id="room for all three, exactly"),
-        pytest.param("59Gi", "30Gi", "30Gi more", id="room for two of three"),
-        pytest.param("20Gi", "30Gi", "0 left", id="lowered below its use"),
-    ],
-)
-@pytest.mark.parametrize("resource", ["requests.storage", CLASS_QUOTA])
-def test_the_quota_must_hold_the_whole_set(
-    resource: str, hard: str, used: str, expected: str | None
-) -> None:
-    """Claims that each fit may not fit together: then none of them grows."""
-    answers = {f"data-db-{each}": accepted() for each in range(3)}
-    limits = (quota({resource: hard}, {resource: used}),)
-    start = with_growth(world(), claims=answers, classes=EXPANDABLE, quotas=limits)
-
-    found = growth_of(start)
-
-    if expected is None:
-        assert isinstance(found, GrowClaim)
-    else:
-        assert isinstance(found, Blocked)
-        assert found.reason == Reason.QUOTA_FULL
-        assert expected in found.sentence
-        assert f"{resource} of the quota team" in found.sentence
-
-
-@pytest.mark.parametrize(
-    ("hard", "used"),
-    [
-        pytest.param({"pods": "1"}, {"pods": "5"}, id="of something else, over full"),
-        pytest.param(
-            {"slow.storageclass.storage.k8s.io/requests.storage": "1Gi"},
-            {"slow.storageclass.storage.k8s.io/requests.storage": "9Gi"},
-            id="of another class, over full",
-        ),
-    ],
-)
-def test_other_quotas_do_not_matter(hard: dict[str, str], used: dict[str, str]) -> None:
-    """A quota that no claim is charged to refuses nothing, even when it is over full."""
-    start = with_growth(
-        one(),
-        claims={"data-db-0": accepted()},
-        classes=EXPANDABLE,
-        quotas=(quota(hard, used),),
-    )
-
-    assert isinstance(growth_of(start), GrowClaim)
-
-
-def test_a_claim_is_charged_with_what_is_allocated() -> None:
-    """Room that a failed expansion already holds is not asked for twice."""
-    made = claim(status={"allocatedResources": {"storage": "20Gi"}})
-    limits = (quota({"requests.storage": "20Gi"}, {"requests.storage": "20Gi"}),)
-    start = with_growth(
-        one(made), claims={"data-db-0": accepted()}, classes=EXPANDABLE, quotas=limits
-    )
-
-    assert isinstance(growth_of(start), GrowClaim)
-
-
-def test_an_unused_quota_has_all_its_room() -> None:
-    """A quota whose use is not counted yet is taken as unused."""
-    start = with_growth(
-        one(),
-        claims={"data-db-0": accepted()},
-        classes=EXPANDABLE,
-        quotas=(quota({"requests.storage": "5Gi"}, {}),),
-    )
-
-    assert isinstance(growth_of(start), Blocked)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ the next server-side apply of another tool, such as Helm 4, ends in a conflict.
 from collections.abc import Iterable
 from typing import Any
 
-from rso.core.names import DECLARED, FIELD_MANAGER, STATUS, WHEN_DELETED
+from rso.core.names import DECLARED, FIELD_MANAGER, STATUS
 
 Entry = dict[str, Any]
 
@@ -92,7 +92,6 @@ def _ours(saved: Iterable[Entry], live: list[Entry]) -> list[Entry]:
         if _is_ours(entry):
             owned = _fields(entry).get("f:metadata", {}).get(_ANNOTATIONS, {})
             keys |= {key: value for key, value in owned.items() if key.startswith(written)}
-    keys.pop(f"f:{WHEN_DELETED}", None)
     if not keys:
         return []
     return [
