@@ -20,12 +20,23 @@ from rso.cli.output import console, draw, emit, note, shown, table
 from rso.core.world import Key
 
 WATCH_SECONDS = 2.0
-COLUMNS = ("NAMESPACE", "NAME", "TEMPLATE", "SIZE", "WANTED", "CLAIMS", "CAPACITY", "PHASE")
+COLUMNS = (
+    "NAMESPACE",
+    "NAME",
+    "TEMPLATE",
+    "SIZE",
+    "WANTED",
+    "CLAIMS",
+    "CAPACITY",
+    "PHASE",
+    "REASON",
+)
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What was found, and sentences about what could not be read."""
+    """What was found where, and sentences about what could not be read."""
 
+    where: str
     sets: tuple[Overview, ...]
     notes: tuple[str, ...]
 
@@ -80,7 +91,8 @@ async def _answer(observer: Observer, connection: Connection, values: Mapping[st
     found = [await _overview(observer, key) for key in keys]
     wanted = [each for each in found if each and (_is_shown(each) or values["everything"] or name)]
     damaged = (each.fault for each in view.damaged_backups())
-    return Answer(tuple(wanted), (*view.gaps, *damaged))
+    where = "anywhere" if values["all_namespaces"] else f"in namespace {connection.namespace}"
+    return Answer(where, tuple(wanted), (*view.gaps, *damaged))
 
 
 async def _overview(observer: Observer, key: Key) -> Overview | None:
@@ -120,7 +132,7 @@ async def _watch(answers: AsyncIterator[Answer], output: str) -> None:
 
 def _show(answer: Answer, output: str) -> None:
     if output != "table":
-        emit(answer, output)
+        emit({"sets": answer.sets, "notes": answer.notes}, output)
         return
     for each in answer.notes:
         note(each)
@@ -129,18 +141,19 @@ def _show(answer: Answer, output: str) -> None:
 
 def _drawing(answer: Answer) -> RenderableType:
     if not answer.sets:
-        return Text("no StatefulSet here asks for anything; --all shows every one")
-    rows = [row for each in answer.sets for row in _rows(each)]
+        return Text(f"no StatefulSet {answer.where} asks for anything; --all shows every one")
+    lines = [line for each in answer.sets for line in rows(each)]
     sentences = [Text(_sentence(each)) for each in answer.sets if each.message]
     gap = [Text("")] if sentences else []
-    return Group(table(COLUMNS, rows), *gap, *sentences)
+    return Group(table(COLUMNS, lines), *gap, *sentences)
 
 
-def _rows(found: Overview) -> list[tuple[str, ...]]:
-    phase = found.phase
+def rows(found: Overview) -> list[tuple[str, ...]]:
+    """Return the lines of a set in a table with `COLUMNS`."""
+    end = (found.phase, found.reason or "-")
     if not found.templates:
-        return [(found.namespace, found.name, "-", "-", "-", "-", "-", phase)]
-    return [(found.namespace, found.name, *_cells(each), phase) for each in found.templates]
+        return [(found.namespace, found.name, "-", "-", "-", "-", "-", *end)]
+    return [(found.namespace, found.name, *_cells(each), *end) for each in found.templates]
 
 
 def _cells(template: TemplateOverview) -> tuple[str, ...]:

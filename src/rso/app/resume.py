@@ -1,0 +1,129 @@
+"""Brings an absent set back and finishes its recreate, without an operator.
+
+The resizer's own reconciler does it, on a view that is read anew before each look. It is stopped
+as soon as no backup demands anything more: what the set wishes besides is the operator's work.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from rso.app.answers import Questions
+from rso.app.execute import Executor, NotVerified, Tools
+from rso.app.expect import Expectations
+from rso.app.gather import Gatherer
+from rso.app.live import LiveView
+from rso.app.metrics import Metrics
+from rso.app.notice import Notices
+from rso.app.patience import Patience
+from rso.app.reconcile import Reconciler
+from rso.app.replace import Replacer
+from rso.app.seal import Sealer
+from rso.app.turn import Turns
+from rso.core.actions import Blocked
+from rso.core.names import APP, Phase
+from rso.core.policy import Bounds
+from rso.core.recovery import recover
+from rso.core.world import Backup, Key, World
+from rso.kube.client import Client
+from rso.kube.clock import Clock
+from rso.kube.errors import ServerError, Unreachable
+from rso.kube.recorder import Recorder
+
+LOOK_SECONDS = 0.5  # between looks at something that others must do
+
+
+class Refused(Exception):
+    """The set cannot be brought back as things are; the text says why."""
+
+
+def is_demanded(world: World) -> bool:
+    """Return whether a backup says that a recreate was begun and not finished.
+
+    A backup that was never labelled is only a copy: its set was deleted by its user.
+    """
+    return any(_demands(world, backup) for backup in world.backups)
+
+
+def _demands(world: World, backup: Backup) -> bool:
+    statefulset = world.statefulset
+    if backup.fault:
+        return True
+    if backup.phase is Phase.DELETING:
+        is_same = statefulset and statefulset.metadata.uid == backup.statefulset_uid
+        return statefulset is None or not is_same or statefulset.metadata.is_deleting
+    return statefulset is not None and backup.successor == statefulset.metadata.uid
+
+
+class Resume:
+    """Finishes what a backup of one set demands."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        sealer: Sealer,
+        bounds: Bounds,
+        say: Callable[[str], None],
+    ) -> None:
+        self.view = LiveView(client, sealer.namespace)
+        self.recorder = Recorder(client, f"{APP}-resizer", "rso-resume", clock)
+        self._clock = clock
+        self._say = say
+        questions = Questions(client, self.view, sealer, clock)
+        self._gatherer = Gatherer(self.view, questions, sealer, bounds, clock)
+        tools = Tools(
+            client=client,
+            view=self.view,
+            gatherer=self._gatherer,
+            sealer=sealer,
+            expectations=Expectations(clock),
+            notices=Notices(self.recorder),
+            metrics=Metrics(CollectorRegistry()),
+            clock=clock,
+        )
+        executor = Executor(tools)
+        turns = Turns(clock, 1, lambda _key, _seconds: None)
+        replacer = Replacer(tools, executor, turns, _never)
+        self._reconciler = Reconciler(tools, executor, replacer, turns, Patience(clock))
+
+    async def look(self, key: Key) -> World:
+        """Return the set and its backups, read just now."""
+        await self.view.read_set(key)
+        return self._gatherer.world(key, has_turn=True)
+
+    async def run(self, key: Key) -> World:
+        """Return the world in which no backup demands anything.
+
+        Events are sent before it returns. A server that is away is waited for: limit the time.
+        Raises: Refused; Forbidden and other refusals of the API server.
+        """
+        sending = asyncio.ensure_future(self.recorder.run())
+        try:
+            world = await self._until_finished(key)
+            await self.recorder.drain()
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        return world
+
+    async def _until_finished(self, key: Key) -> World:
+        while True:
+            try:
+                world = await self.look(key)
+                if not is_demanded(world):
+                    return world
+                demand = recover(world)
+                if isinstance(demand, Blocked):
+                    raise Refused(demand.sentence)
+                seconds = await self._reconciler.reconcile(key)
+            except (ServerError, Unreachable, TimeoutError, NotVerified) as fault:
+                self._say(f"will try again: {type(fault).__name__}: {fault}")
+                seconds = LOOK_SECONDS
+            await self._clock.sleep(min(seconds or 0.0, LOOK_SECONDS))
+
+
+async def _never(_key: Key, _uid: str) -> None:
+    """Wait for ever: without a watch, the poll of `Replacer` sees that a set is gone."""
+    await asyncio.Event().wait()
