@@ -24,7 +24,7 @@ endef
 .PHONY: help demo test check setup packages programs cluster bench static fast-tests all-tests times
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## show a set grow on a real cluster (12 minutes the first time, then seconds)
 	@$(RUN)/python -m testbed.demo

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from testbed.api import admin_api
 from testbed.bed import load_record
-from testbed.inside import components, namespaces
-from testbed.process import run
+from testbed.inside import components, written_pids
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-STATES = {"R": "running", "S": "running", "D": "running", "T": "stopped", "Z": "ended"}
+# Letters of /proc/PID/stat; all others mean that it runs.
+STATES = {"T": "stopped", "Z": "ended"}
 
 
 def describe(state: Path) -> tuple[list[str], bool]:
@@ -34,9 +31,14 @@ def describe(state: Path) -> tuple[list[str], bool]:
 
 def process_states(state: Path) -> dict[str, str]:
     """Return {component: running, stopped or ended}."""
-    listed = run(*namespaces(state), "ps", "-e", "-o", "pid=,state=")
-    letters = {int(pid): letter[0] for pid, letter in map(str.split, listed.splitlines())}
-    return {
-        name: STATES.get(letters.get(pid, "Z"), "running")
-        for name, pid in components(state).items()
-    }
+    running = components(state)
+    return {name: process_state(running.get(name)) for name in written_pids(state)}
+
+
+def process_state(pid: int | None) -> str:
+    """Return running, stopped or ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "ended"
+    return STATES.get(stat.rpartition(")")[2].split()[0], "running")

@@ -15,6 +15,7 @@ from testbed.bed import RECORD, load_record
 from testbed.cache import HERE
 from testbed.cluster import Cluster
 from testbed.fixtures import need_bed
+from testbed.inside import components
 from testbed.process import first_child, wait_until
 from tests.testbed.machine import Traces, output, sysctls
 
@@ -225,12 +226,12 @@ def test_up_with_a_bad_flag_fails_soon_and_names_it(state: Path) -> None:
 def test_flags_reach_the_programs(state: Path) -> None:
     """Client limits are the defaults, and further flags come after the bed's own."""
     start(state, "--controller-manager-flag=--controllers=*,-statefulset-controller")
-    listed = command_line("enter", "--state", str(state), "ps", "-ww", "-eo", "args")
-    [line] = [line for line in listed.stdout.splitlines() if "kube-controller-manager " in line]
+    pid = components(state)["kube-controller-manager"]
+    arguments = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
 
-    assert "--kube-api-qps=20" in line
-    assert "--kube-api-burst=30" in line
-    assert line.endswith("--controllers=*,-statefulset-controller")
+    assert "--kube-api-qps=20" in arguments
+    assert "--kube-api-burst=30" in arguments
+    assert arguments[-1] == "--controllers=*,-statefulset-controller"
 
 
 def test_up_leaves_a_foreign_directory_alone(tmp_path: Path) -> None:
