@@ -79,20 +79,37 @@ class Api:
         self, method: str, path: str, body: object = None, content_type: str = "application/json"
     ) -> tuple[int, bytes]:
         """Return status and body of any answer; OSError when there is none within 30 s."""
+        payload = None if body is None else json.dumps(body)
+        connection, answer = self.open(method, path, payload, content_type)
+        try:
+            return answer.status, answer.read()
+        except http.client.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            connection.close()
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        payload: str | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
+        """Return a connection and the answer that begins on it; OSError when there is none."""
         address = urlsplit(self.url)
         connection = http.client.HTTPSConnection(
             address.hostname or "", address.port, timeout=30, context=self._tls
         )
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
         try:
-            payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            return connection, connection.getresponse()
         except http.client.HTTPException as error:
-            raise ConnectionError(str(error)) from error
-        finally:
             connection.close()
+            raise ConnectionError(str(error)) from error
+        except OSError:
+            connection.close()
+            raise
 
     def request(
         self, method: str, path: str, body: object = None, content_type: str = "application/json"

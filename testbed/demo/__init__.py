@@ -1,0 +1,1 @@
+"""The main job on a cluster that is brought up for it: `make demo`."""
