@@ -73,14 +73,15 @@ class Resume:
         self._say = say
         questions = Questions(client, self.view, sealer, clock)
         self._gatherer = Gatherer(self.view, questions, sealer, bounds, clock)
+        metrics = Metrics(CollectorRegistry())
         tools = Tools(
             client=client,
             view=self.view,
             gatherer=self._gatherer,
             sealer=sealer,
             expectations=Expectations(clock),
-            notices=Notices(self.recorder),
-            metrics=Metrics(CollectorRegistry()),
+            notices=Notices(self.recorder, metrics),
+            metrics=metrics,
             clock=clock,
         )
         executor = Executor(tools)

@@ -135,7 +135,7 @@ def key_dir_option(help_text: str, *, required: bool = False) -> Option:
         "key_dir",
         metavar="DIR",
         required=required,
-        type=click.Path(file_okay=False, path_type=Path),
+        type=click.Path(exists=required, file_okay=False, path_type=Path),
         help=help_text,
     )
 

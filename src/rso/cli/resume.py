@@ -157,6 +157,7 @@ async def _until_led(connection: Connection, lease: Lease) -> None:
 
 
 async def _finish(resume: Resume, key: Key) -> None:
+    before = await resume.look(key)
     try:
         world = await resume.run(key)
     except Refused as fault:
@@ -164,11 +165,8 @@ async def _finish(resume: Resume, key: Key) -> None:
     statefulset = world.statefulset
     if statefulset is None:
         raise Failed(f"{key} was not brought back; the lines above say why")
-    taken = [
-        each.name
-        for each in world.backups
-        if each.phase is Phase.SUPERSEDED and each.successor != statefulset.metadata.uid
-    ]
+    begun = {each.name for each in before.backups if each.phase is Phase.DELETING}
+    taken = [each.name for each in world.backups if each.name in begun]
     if taken:
         raise Failed(
             f"{key} was made by somebody else while it was away, and is left as it is; compare it "
