@@ -208,6 +208,12 @@ def test_unbound_claims_hold_nothing_up() -> None:
     assert expected == found
 
 
+def test_a_new_replica_does_not_change_the_status() -> None:
+    """A claim that is made in the wanted size is done with before it is bound."""
+    new = unbound(request="20Gi")
+    assert Done() == outcome(one(new, {**WISH, "recreate": "false"}))
+
+
 def test_a_volume_that_has_the_size_counts_as_done() -> None:
     """Where the volume was larger all along, there is nothing to wait for."""
     made = claim(request="20Gi", capacity="20Gi", status=status("NodeResizePending"))

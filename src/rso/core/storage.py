@@ -42,7 +42,9 @@ def unfinished(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
             seconds = _until_stuck(world, [each])
             growing = Wait(f"the filesystem of claim {each.name} is growing", seconds=seconds)
             return _storage_fault(world, each) or growing
-    unbound = [each.name for each in claims if not each.is_bound]
+    # Not those of a scale-up after the resize: they are made in the size wanted.
+    small = [each for each in claims if each.request_bytes < each.wanted_bytes]
+    unbound = [each.name for each in small if not each.is_bound]
     if unbound:
         sentence = f"claim {', '.join(unbound[:3])} is not bound; it grows once it is"
         return Wait(sentence, Reason.UNBOUND)
