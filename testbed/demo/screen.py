@@ -173,7 +173,9 @@ def log_text(scene: Scene, lines: int) -> Text:
 
 def told_since_wish(scene: Scene) -> list[str]:
     """Return the operator's lines since the wish."""
-    began = scene.wished_at or 0
+    began = scene.wished_at
+    if began is None:
+        return []
     lines = [line for line in scene.lines if line.seconds > began]
     return [f"+{line.seconds - began:6.3f} s  {line.text}" for line in lines]
 

@@ -142,8 +142,8 @@ def times(scene: Scene, journals: Mapping[str, Journal]) -> dict[str, float | No
     last_grown = None if None in grown else max((each for each in grown if each), default=None)
     stages = {
         "claims patched": scene.patched_at,
-        "file systems grown": last_grown,
         "set replaced": scene.created_at if scene.is_replaced else None,
+        "file systems grown": last_grown,
     }
     began = scene.wished_at or 0
     return {stage: None if at is None else at - began for stage, at in stages.items()}
