@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from rso.app.backup import Header, config_map
 from rso.core.names import Phase
 from testbed.cluster import Cluster
+from tests.cli.absent import make_backup
 from tests.cli.conftest import Shop
 from tests.cli.running import Rso
 from tests.support.sets import Sets, statefulset
@@ -82,11 +83,9 @@ def test_a_wish_that_waits_is_growing(sets: Sets, rso: Rso) -> None:
     assert "app  db  data  1Gi  3Gi  0/1  1Gi  Growing  -" == rso("status").out.splitlines()[1]
 
 
-def test_an_absent_set_is_shown(cluster: Cluster, rso: Rso) -> None:
+def test_an_absent_set_is_shown(sets: Sets, rso: Rso, key_dir: Path) -> None:
     """A set that is away because of us has a line of its own, and how to bring it back."""
-    found = cluster.get("namespace", rso.operator_namespace) or {}
-    header = Header(found["metadata"]["uid"], rso.namespace, "db", "uid-1", 1, "1", "a")
-    cluster.apply(config_map(header, b"sealed", Phase.DELETING), rso.operator_namespace)
+    make_backup(sets, rso, key_dir, Phase.DELETING)
 
     lines = rso("status").out.splitlines()
 

@@ -21,14 +21,14 @@ from rso.app.reconcile import Reconciler
 from rso.app.replace import Replacer
 from rso.app.seal import Sealer
 from rso.app.turn import Turns
-from rso.core.actions import Blocked
+from rso.core.actions import AskBackup, Blocked
 from rso.core.names import APP, Phase
 from rso.core.policy import Bounds
 from rso.core.recovery import recover
 from rso.core.world import Backup, Key, World
 from rso.kube.client import Client
 from rso.kube.clock import Clock
-from rso.kube.errors import ServerError, Unreachable
+from rso.kube.errors import Conflict, NotFound, ServerError, Unreachable
 from rso.kube.recorder import Recorder
 
 LOOK_SECONDS = 0.5  # between looks at something that others must do
@@ -115,14 +115,26 @@ class Resume:
                 world = await self.look(key)
                 if not is_demanded(world):
                     return world
-                demand = recover(world)
-                if isinstance(demand, Blocked):
-                    raise Refused(demand.sentence)
+                await self._open_backup(world)
                 seconds = await self._reconciler.reconcile(key)
+            except (Conflict, NotFound):
+                seconds = LOOK_SECONDS
             except (ServerError, Unreachable, TimeoutError, NotVerified) as fault:
                 self._say(f"will try again: {type(fault).__name__}: {fault}")
                 seconds = LOOK_SECONDS
             await self._clock.sleep(min(seconds or 0.0, LOOK_SECONDS))
+
+    async def _open_backup(self, world: World) -> None:
+        """Read what the backup holds; the reconciler would wait for a better key, for ever.
+
+        Raises: Refused, when nobody can open it; NotFound, when it is gone meanwhile.
+        """
+        demand = recover(world)
+        if isinstance(demand, AskBackup):
+            await self._gatherer.ask(world, demand)
+            demand = recover(self._gatherer.world(world.key, has_turn=True))
+        if isinstance(demand, Blocked):
+            raise Refused(demand.sentence)
 
 
 async def _never(_key: Key, _uid: str) -> None:
