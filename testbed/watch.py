@@ -49,11 +49,16 @@ class Watch:
     def stop(self) -> None:
         """End; harmless when the server is gone."""
         self._stopping.set()
-        if self._connection is not None and self._connection.sock is not None:
-            with contextlib.suppress(OSError):
-                self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._hang_up()
         if self._thread.is_alive():
             self._thread.join()
+
+    def _hang_up(self) -> None:
+        # Its thread reads; what it reads from then on is the end.
+        socket_ = self._connection.sock if self._connection else None
+        if socket_ is not None:
+            with contextlib.suppress(OSError):
+                socket_.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -64,8 +69,9 @@ class Watch:
 
     def _follow(self) -> None:
         query = urlencode({"watch": "1", "resourceVersion": self._version})
-        self._connection, answer = self._api.open("GET", f"{self._path}?{query}")
-        with answer:
+        connection, answer = self._api.open("GET", f"{self._path}?{query}")
+        self._connection = connection
+        with contextlib.closing(connection), answer:
             while not self._stopping.is_set():
                 line = answer.readline()
                 if not line:
