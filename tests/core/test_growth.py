@@ -26,7 +26,8 @@ from tests.factories import (
 WISH = {"resize-0": "20Gi"}
 EXPANDABLE = {"fast": StorageClass(claim().metadata, allow_volume_expansion=True)}
 GROWN_AT = {"annotations": own({"grown-at": "2026-11-01T11:00:00Z"})}
-INFEASIBLE: Json = {"allocatedResourceStatuses": {"storage": "NodeResizeInfeasible"}}
+NODE_INFEASIBLE: Json = {"allocatedResourceStatuses": {"storage": "NodeResizeInfeasible"}}
+INFEASIBLE: Json = {"allocatedResourceStatuses": {"storage": "ControllerResizeInfeasible"}}
 
 
 def growth_of(start: World) -> Decision | None:
@@ -191,6 +192,10 @@ def test_an_infeasible_claim_follows_a_lowered_wish(wish: str, expected: str | N
     [
         pytest.param(claim(request="20Gi", status=INFEASIBLE), id="somebody else made it grow"),
         pytest.param(claim(request="20Gi", metadata=GROWN_AT), id="it is not infeasible"),
+        pytest.param(
+            claim(request="20Gi", metadata=GROWN_AT, status=NODE_INFEASIBLE),
+            id="its volume has grown already",
+        ),
     ],
 )
 def test_nothing_else_is_ever_lowered(made: Claim) -> None:

@@ -34,7 +34,6 @@ from tests.factories import (
     outcome,
     owner_reference,
     saved,
-    told,
     whole_set,
     with_answers,
     world,
@@ -144,13 +143,9 @@ def test_what_does_not_go_on_is_undone(annotations: dict[str, str], fields: Any)
 
 
 @pytest.mark.parametrize(("annotations", "fields"), LEFT)
-def test_a_delete_on_its_way_is_made_to_miss(annotations: dict[str, str], fields: Any) -> None:  # noqa: ANN401  any field
-    """A labelled backup goes only after the set has changed: a late delete then misses."""
-    start = prepared(annotations, Phase.DELETING, **fields)
-
-    first = decided(start)
-    assert isinstance(first, SetStatus)
-    assert isinstance(decided(told(start, first.text)), DropBackup)
+def test_a_labelled_backup_is_dropped_too(annotations: dict[str, str], fields: Any) -> None:  # noqa: ANN401  any field
+    """A backup whose set lives and is not to be replaced goes, also one labelled deleting."""
+    assert isinstance(decided(prepared(annotations, Phase.DELETING, **fields)), DropBackup)
 
 
 def test_waiting_for_quiet_undoes_nothing() -> None:

@@ -84,15 +84,23 @@ def test_a_claim_left_from_a_scale_down_is_not_waited_for() -> None:
     assert isinstance(outcome(one(growing(), replicas=0)), SaveBackup)
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        "ControllerResizeInfeasible",
-        "NodeResizeInfeasible",
-        "ControllerResizeFailed",
-        "NodeResizeFailed",
-    ],
-)
+@pytest.mark.parametrize("word", ["NodeResizeInfeasible", "NodeResizeFailed"])
+def test_an_infeasible_filesystem_blocks(word: str) -> None:
+    """A smaller size would not help where the volume has grown already, so none is named."""
+    found = outcome(one(growing(status=status(word))))
+
+    assert (
+        Blocked(
+            Reason.INFEASIBLE,
+            "the volume of claim data-db-0 has grown, but its node cannot grow the filesystem; see "
+            "the claim's condition NodeResizeError and the driver's log on that node; nothing was "
+            "deleted",
+        )
+        == found
+    )
+
+
+@pytest.mark.parametrize("word", ["ControllerResizeInfeasible", "ControllerResizeFailed"])
 @pytest.mark.parametrize("replicas", [1, 0], ids=["with a Pod", "left from a scale-down"])
 def test_an_infeasible_claim_blocks(word: str, replicas: int) -> None:
     """Old and new words, used or not: nothing is deleted, and a size that would do is named."""

@@ -31,7 +31,7 @@ from rso.core.actions import (
     Supersede,
     Unreference,
 )
-from rso.core.names import Note, Reason
+from rso.core.names import Note, Phase, Reason
 from rso.core.quantity import read_bytes
 from rso.core.world import Backup, Key, Live, Saved, Unreadable, World, reaches
 from rso.kube.client import Client
@@ -69,11 +69,15 @@ class Executor:
 
     async def set_status(self, world: World, step: SetStatus) -> None:
         """Write the status annotation and say it as an Event."""
-        if world.statefulset is None:
-            return
-        await self._patch_set(world.key, bodies.set_status(step, world.statefulset.metadata.uid))
+        await self._write_status(world, step.text)
         self._tools.notices.status(world, step)
         self._tools.notices.about(world).info("status changes", status=step.text)
+
+    async def _write_status(self, world: World, text: str) -> None:
+        """Write the status annotation, saying nothing; an empty text removes it."""
+        if world.statefulset is not None:
+            body = bodies.set_status(SetStatus(text), world.statefulset.metadata.uid)
+            await self._patch_set(world.key, body)
 
     async def grow_claim(self, world: World, step: GrowClaim) -> None:
         """Raise the request of a claim."""
@@ -184,6 +188,7 @@ class Executor:
     async def drop_backup(self, world: World, step: DropBackup) -> None:
         """Delete a backup of exactly this uid; one that is gone already is as good."""
         backup = self._backup(step.backup)
+        await self._let_deletes_miss(world, backup)
         await self.delete_backup(world.key, backup)
         if step.note is not Note.BACKUP_DROPPED:
             self._tools.notices.note(world, step.note, step.sentence)
@@ -191,6 +196,17 @@ class Executor:
             self._tools.metrics.pods_changed(step.sentence.count(",") + 1)
         log = self._tools.notices.about(world, backup=step.backup)
         log.info("backup dropped", why=step.sentence)
+
+    async def _let_deletes_miss(self, world: World, backup: Backup) -> None:
+        """Change the set whose backup says that it may be absent (safety, class I).
+
+        A DELETE of ours whose answer was lost may still be on its way. It carries the version that
+        was compared, so it misses a set that has changed. The next look writes the status anew.
+        """
+        lives = world.statefulset is not None and not world.statefulset.metadata.is_deleting
+        if lives and backup.phase is Phase.DELETING:
+            text = "" if world.status else "Growing"
+            await self._write_status(world, text)
 
     async def delete_backup(self, key: Key, backup: Backup) -> None:
         """Delete a backup's ConfigMap, exactly as it was looked at.

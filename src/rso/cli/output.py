@@ -5,7 +5,6 @@ terminal (safety T17).
 """
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -20,7 +19,7 @@ from rich.text import Text
 from rso.kube.errors import printable
 
 SENTENCE_CHARACTERS = 4000  # a terminal may show more than a status annotation
-_UNBOUNDED = 10_000  # columns where no terminal wraps lines
+_UNBOUNDED = 10_000  # columns: a name that is cut off cannot be copied
 
 STYLES = {
     "Done": "green",
@@ -32,11 +31,8 @@ STYLES = {
 
 
 def console() -> Console:
-    """Return where people read; without a terminal there are no colours and no wrapping."""
-    is_terminal = sys.stdout.isatty()
-    return Console(
-        highlight=False, markup=False, emoji=False, width=None if is_terminal else _UNBOUNDED
-    )
+    """Return where people read."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def shown(text: object) -> str:
@@ -55,15 +51,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def draw(*parts: RenderableType) -> None:
-    """Print parts one below the other, without blanks at the ends of lines."""
-    screen = console()
-    if screen.is_terminal:
-        screen.print(*parts, sep="\n")
-        return
+    """Print parts one below the other; a terminal that is too narrow breaks lines itself.
+
+    Without a terminal there are no colours, and no blanks at the ends of lines.
+    """
+    screen = Console(highlight=False, markup=False, emoji=False, width=_UNBOUNDED)
     with screen.capture() as captured:
         screen.print(*parts, sep="\n")
     for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+        click.echo(line.rstrip(), color=screen.is_terminal)
 
 
 def emit(data: Any, output: str) -> None:  # noqa: ANN401  any plain data

@@ -56,7 +56,9 @@ def command(**values: Any) -> None:  # noqa: ANN401  what click read
     try:
         asyncio.run(_run(values))
     except KeyboardInterrupt:
-        note(f"the wish stands and the operator goes on; look with: rso status {values['name']}")
+        place = f" -n {values['namespace']}" if values["namespace"] else ""
+        look = f"rso status {values['name']}{place}"
+        note(f"a wish that is written stands, and the operator goes on; look with: {look}")
         raise
 
 

@@ -63,6 +63,11 @@ class Tracked(msgspec.Struct, frozen=True):
         return error is not None and any(code in error.message for code in _IMPOSSIBLE)
 
     @property
+    def is_refused_by_controller(self) -> bool:
+        """Whether the volume itself cannot grow, so that a smaller request helps."""
+        return self.is_infeasible and self.claim.status.resize_status.startswith("Controller")
+
+    @property
     def is_done(self) -> bool:
         return self.capacity_bytes >= self.wanted_bytes and not self.claim.status.resize_status
 

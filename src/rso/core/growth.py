@@ -26,7 +26,7 @@ def grow(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
 def _may_be_lowered(each: Tracked) -> bool:
     """Return whether an infeasible claim can follow a lowered wish (KEP-1790; safety O4)."""
     return (
-        each.is_infeasible
+        each.is_refused_by_controller
         and GROWN_AT in each.claim.metadata.annotations
         and each.capacity_bytes < each.wanted_bytes < each.request_bytes
     )

@@ -28,7 +28,7 @@ from rso.core.actions import (
 )
 from rso.core.claims import Tracked, largest_requests, own_claims
 from rso.core.model import StatefulSet
-from rso.core.names import WAITING, WHEN_DELETED, Note, Phase, Reason
+from rso.core.names import WAITING, WHEN_DELETED, Note, Reason
 from rso.core.policy import (
     RETENTION_POLICIES,
     Fault,
@@ -37,7 +37,7 @@ from rso.core.policy import (
     has_own_annotation,
     read_policy,
 )
-from rso.core.world import Backup, World
+from rso.core.world import World
 
 MAX_STATUS_CHARACTERS = 1000
 _ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup)
@@ -117,25 +117,11 @@ def _leave(
     if not (isinstance(decision, _ASKS) or _goes_on(decision)):
         backup = world.own_backup()
         if backup is not None and not _is_unreadable(decision):
-            return _drop(world, targets, decision, backup)
+            return DropBackup(backup.name, Note.BACKUP_DROPPED, "the recreate does not go on")
         policy = statefulset.metadata.annotations.get(WHEN_DELETED)
         if policy in RETENTION_POLICIES:
             return RestorePolicy(policy, statefulset.metadata.resource_version)
     return _with_status(world, targets, decision)
-
-
-def _drop(
-    world: World, targets: tuple[Target, ...], decision: Decision, backup: Backup
-) -> Decision:
-    """Return the dropping of a backup that is not needed; before it, a change of the set.
-
-    A DELETE of ours whose answer was lost may still be in flight: it carries the version that
-    was compared, so a set that has changed refuses it.
-    """
-    text = status_text(world, targets, decision)
-    if backup.phase is Phase.DELETING and text != world.status:
-        return SetStatus(text)
-    return DropBackup(backup.name, Note.BACKUP_DROPPED, "the recreate does not go on")
 
 
 def _is_unreadable(decision: Decision) -> bool:

@@ -75,6 +75,14 @@ def _storage_fault(world: World, each: Tracked) -> Blocked | None:
 
 
 def _infeasible(each: Tracked) -> Blocked:
+    if not each.is_refused_by_controller:
+        # Its volume has the size already: a smaller request would never converge (V40).
+        return Blocked(
+            Reason.INFEASIBLE,
+            f"the volume of claim {each.name} has grown, but its node cannot grow the filesystem; "
+            "see the claim's condition NodeResizeError and the driver's log on that node; nothing "
+            "was deleted",
+        )
     return Blocked(
         Reason.INFEASIBLE,
         f"the storage of claim {each.name} cannot grow to the {each.claim.request} that it asks "
