@@ -38,7 +38,8 @@ class Answering:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for each in ():
+    none: tuple[bytes, ...] = ()
+    for each in none:
         yield each
 
 
