@@ -1,3 +1,3 @@
 """Fixtures of all tests."""
 
-pytest_plugins = ["testbed.fixtures", "tests.support.recording"]
+pytest_plugins = ["testbed.fixtures", "tests.support.recording", "tests.support.tally"]

@@ -6,11 +6,13 @@ lists and watches, so that hundreds of cases share one API server.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from rso.app.keys import generate
@@ -24,7 +26,7 @@ from testbed.cluster import Cluster
 _NARROWED = ("statefulsets", "persistentvolumeclaims")
 _BACKGROUND = ("leases", "events")
 STOP_SECONDS = 40.0
-CLOSE_SECONDS = 0.05
+CLOSE_SECONDS = 5.0
 
 
 class Crash(BaseException):
@@ -33,10 +35,19 @@ class Crash(BaseException):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sent:
-    """One request as the server answered it; status None: no answer came."""
+    """One request as the server answered it; status None: no answer came.
+
+    `answer` is kept for changing requests only.
+    """
 
     request: Request
     status: int | None
+    answer: bytes = b""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the server did what the request asks."""
+        return self.status is not None and self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def words(self) -> str:
@@ -70,12 +81,14 @@ class Wire:
         """Send a request, unless the operator is dead."""
         request = self._narrowed(request)
         status: int | None = None
+        answer = b""
         try:
             self._alive()
             if self._before:
                 self._before(request)
             response = await self._transport.send(request)
             status = response.status
+            answer = response.body if request.changes else b""
             self._alive()
             if self._after:
                 self._after(request, response)
@@ -83,7 +96,7 @@ class Wire:
             self.is_dead = True
             raise
         finally:
-            self.sent.append(Sent(request, status))
+            self.sent.append(Sent(request, status, answer))
         return response
 
     @asynccontextmanager
@@ -105,8 +118,7 @@ class Wire:
             for sent in self.sent
             if sent.request.changes
             and sent.request.resource.plural not in _BACKGROUND
-            and sent.status is not None
-            and sent.status < 300
+            and sent.is_accepted
         ]
 
     def _alive(self) -> None:
@@ -139,6 +151,7 @@ class Operator:
         self._settings = settings
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
+        self._is_ending = False
         name = f"operator-{next(self._numbers)}"
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
@@ -161,8 +174,10 @@ class Operator:
         """End as by SIGKILL: not one more request is sent."""
         self.wire.is_dead = True
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._cancel_all)
-        self._join()
+            with contextlib.suppress(RuntimeError):  # its loop has just been closed
+                self._loop.call_soon_threadsafe(self._cancel_all)
+        if self._thread.ident is not None:
+            self._join()
 
     def wait_dead(self, seconds: float = STOP_SECONDS) -> None:
         """Return when the operator has died by a Crash.
@@ -192,9 +207,8 @@ class Operator:
         finally:
             self.wire.is_dead = True
             self._ready.set()
-            self._loop.run_until_complete(self.wire.close())
-            # TLS connections end some turns of the loop after their close.
-            self._loop.run_until_complete(asyncio.sleep(CLOSE_SECONDS))
+            self._is_ending = True
+            self._loop.run_until_complete(self._end())
             self._loop.close()
 
     async def _run(self) -> None:
@@ -205,9 +219,34 @@ class Operator:
         self._ready.set()
         await running
 
+    async def _end(self) -> None:
+        await end_tasks()
+        await self.wire.close()
+        await let_connections_close()
+
     def _cancel_all(self) -> None:
+        if self._is_ending:
+            return
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
+
+
+async def end_tasks() -> None:
+    """Cancel all other tasks of this loop and wait for their ends, as a dying process would."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def let_connections_close() -> None:
+    """Return when TLS connections have ended: some turns of the loop after their close."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + CLOSE_SECONDS
+    # No public way tells which sockets a loop still has; its own wake-up socket is always there.
+    sockets = loop._selector.get_map()  # type: ignore[attr-defined]  # as said above
+    while len(sockets) > 1 and loop.time() < deadline:  # noqa: ASYNC110  no event tells of it
+        await asyncio.sleep(0.005)
 
 
 def _told(error: BaseException) -> BaseException | None:
