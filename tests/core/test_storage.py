@@ -136,6 +136,30 @@ def test_a_wish_lowered_too_far_is_told_what_would_do() -> None:
     assert "cannot grow to the 20Gi that it asks for" in found.sentence
 
 
+def test_every_waiting_claim_stands_in_the_command() -> None:
+    """One downtime serves all claims: the command waits for each that has not grown."""
+    message = "rpc error: code = FailedPrecondition desc = volume in use"
+    refused = status("ControllerResizeInProgress", type="ControllerResizeError", message=message)
+    names = ("data-db-0", "data-db-1")
+    claims = tuple(claim(name, "20Gi", status=refused) for name in names)
+    found = outcome(world(whole_set(WISH, spec={"replicas": 2}), claims=claims))
+
+    assert isinstance(found, Blocked)
+    assert "wait pvc data-db-0 data-db-1 --for" in found.sentence
+
+
+def test_after_the_downtime_nobody_is_told_to_stop_again() -> None:
+    """The controller's refusal stays on the claim until the node is done; it is history then."""
+    message = "rpc error: code = FailedPrecondition desc = volume in use"
+    made = growing(
+        status=status("NodeResizePending", type="ControllerResizeError", message=message)
+    )
+
+    found = outcome(claims_only(made))
+    assert isinstance(found, Wait)
+    assert "the filesystem of claim data-db-0 is growing" == found.sentence
+
+
 def test_an_offline_driver_gets_its_commands() -> None:
     """The exact commands are told, with the replicas that the set has; nothing is scaled by us."""
     message = "rpc error: code = FailedPrecondition desc = volume in use"
@@ -145,7 +169,7 @@ def test_an_offline_driver_gets_its_commands() -> None:
         Reason.NEEDS_DOWNTIME,
         "the driver of claim data-db-0 grows a volume only while no Pod uses it; when the set may "
         "stop, run: kubectl -n shop scale statefulset db --replicas=0; "
-        "kubectl -n shop wait pvc data-db-0 --for=jsonpath='{.status.capacity.storage}'=20Gi; "
+        "kubectl -n shop wait pvc data-db-0 --for=condition=FileSystemResizePending --timeout=10m; "
         "kubectl -n shop scale statefulset db --replicas=2",
     ) == outcome(one(made, replicas=2))
 

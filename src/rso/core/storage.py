@@ -15,6 +15,7 @@ from rso.core.world import World
 
 # A resize that has not ended by then is reported; slow clouds take minutes, not a quarter hour.
 STUCK_AFTER_SECONDS = 15 * 60.0
+_NAMED_CLAIMS = 8  # in a command; the status has to hold it whole, and the others grow meanwhile
 _NODE_PART = ("NodeResizePending", "NodeResizeInProgress")
 
 
@@ -27,7 +28,7 @@ def progress(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
     with_pod = [each for each in claims if each.has_pod and each.is_bound]
     waiting = [each for each in with_pod if not _is_controller_done(each, world)]
     for each in waiting:
-        fault = _storage_fault(world, each)
+        fault = _storage_fault(world, each, waiting)
         if fault:
             return fault
     if waiting:
@@ -41,7 +42,7 @@ def unfinished(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
         if each.has_pod and each.is_bound and not _is_grown(each, world):
             seconds = _until_stuck(world, [each])
             growing = Wait(f"the filesystem of claim {each.name} is growing", seconds=seconds)
-            return _storage_fault(world, each) or growing
+            return _storage_fault(world, each, [each]) or growing
     # Not those of a scale-up after the resize: they are made in the size wanted.
     small = [each for each in claims if each.request_bytes < each.wanted_bytes]
     unbound = [each.name for each in small if not each.is_bound]
@@ -62,11 +63,13 @@ def _is_controller_done(each: Tracked, world: World) -> bool:
     return _is_grown(each, world) or each.claim.status.resize_status in _NODE_PART
 
 
-def _storage_fault(world: World, each: Tracked) -> Blocked | None:
+def _storage_fault(world: World, each: Tracked, waiting: list[Tracked]) -> Blocked | None:
     """Return what the storage side says against a claim (KEP-1790; kubernetes.md V15-V21)."""
     error = each.claim.status.condition("ControllerResizeError")
+    if _is_controller_done(each, world):
+        error = None  # it stays until the node's part is done, too
     if error and "FailedPrecondition" in error.message:
-        return _needs_downtime(world, each)
+        return _needs_downtime(world, each, waiting)
     error = error or each.claim.status.condition("NodeResizeError")
     since = error.last_transition_time if error else _grown_at(each)
     if is_older(_latest(since, _grown_at(each)), world.now, STUCK_AFTER_SECONDS):
@@ -92,17 +95,20 @@ def _infeasible(each: Tracked) -> Blocked:
     )
 
 
-def _needs_downtime(world: World, each: Tracked) -> Blocked:
+def _needs_downtime(world: World, each: Tracked, waiting: list[Tracked]) -> Blocked:
+    """Return the commands that cure a driver which expands unused volumes only.
+
+    The node's part comes with the Pods, so `status.capacity` does not change before (V44).
+    """
     namespace, name = world.key
     replicas = world.statefulset.spec.replicas if world.statefulset else 0
-    size = each.target.claim.text
+    claims = " ".join(other.name for other in waiting[:_NAMED_CLAIMS])
     return Blocked(
         Reason.NEEDS_DOWNTIME,
         f"the driver of claim {each.name} grows a volume only while no Pod uses it; when the set "
         f"may stop, run: kubectl -n {namespace} scale statefulset {name} --replicas=0; "
-        f"kubectl -n {namespace} wait pvc {each.name} "
-        f"--for=jsonpath='{{.status.capacity.storage}}'={size}; "
-        f"kubectl -n {namespace} scale statefulset {name} --replicas={replicas}",
+        f"kubectl -n {namespace} wait pvc {claims} --for=condition=FileSystemResizePending "
+        f"--timeout=10m; kubectl -n {namespace} scale statefulset {name} --replicas={replicas}",
     )
 
 
