@@ -49,3 +49,14 @@ def backups(sets: Sets, operator_namespace: str) -> list[str]:
     """Return the names of the backups that are kept."""
     found = sets.cluster.list("configmap", operator_namespace, "app.kubernetes.io/component=backup")
     return [each["metadata"]["name"] for each in found]
+
+
+def wait_killed(sets: Sets, operator: Operator) -> None:
+    """Return when an operator has met its Crash, and end what is left of it."""
+    sets.wait(lambda: operator.wire.is_dead, "the operator is killed")
+    operator.kill()
+
+
+def count(operator: Operator, words: str) -> int:
+    """Return how many accepted changes are of this kind, as `writes` names them."""
+    return writes(operator).count(words)

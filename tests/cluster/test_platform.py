@@ -31,11 +31,12 @@ def managers(found: Json) -> list[str]:
 
 def test_3_managers_are_lost_by_a_create_and_restored_by_a_patch(sets: Sets) -> None:
     """A create gives every field to its creator; a patch at its version gives them back."""
-    made = sets.cluster.apply(statefulset(replicas=0), sets.namespace)
+    annotations = {"example.com/a": "b"}
+    made = sets.cluster.apply(statefulset(replicas=0, annotations=annotations), sets.namespace)
     saved = made["metadata"]["managedFields"]
     sets.cluster.delete("statefulset", "db", sets.namespace)
     sets.wait(lambda: sets.find("db") is None, "the set has gone")
-    manifest = statefulset(replicas=0)
+    manifest = statefulset(replicas=0, annotations=annotations)
     manifest["metadata"]["managedFields"] = saved
 
     created = post(sets, manifest)
@@ -112,8 +113,8 @@ def test_65_an_unbound_claim_may_not_grow(sets: Sets, record: Record) -> None:
     }
     sets.cluster.apply(claim, sets.namespace)
 
+    bigger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
     with pytest.raises(ApiRefusal) as refusal:
-        bigger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
         sets.cluster.merge("pvc", "alone", sets.namespace, bigger)
 
     record(f"{refusal.value}"[:160])

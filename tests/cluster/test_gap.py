@@ -1,0 +1,244 @@
+"""Others act while a set is being recreated: what is theirs stays theirs."""
+
+from collections.abc import Callable
+
+import pytest
+
+from rso.kube.transport import Request, Response
+from tests.cluster.conftest import Interfere
+from tests.cluster.looks import backups, count, metric, reasons
+from tests.support.sets import PREFIX, Sets, Snapshot, check_unharmed, statefulset, template_sizes
+
+
+class Once:
+    """Acts once, at the first request that deletes a StatefulSet."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+        self.is_done = False
+
+    def before(self, request: Request) -> None:
+        """Act before the request is sent."""
+        if _deletes_set(request) and not self.is_done:
+            self.is_done = True
+            self._act()
+
+    def after(self, request: Request, _: Response) -> None:
+        """Act after the server has answered."""
+        self.before(request)
+
+
+def _deletes_set(request: Request) -> bool:
+    return request.verb == "delete" and request.resource.plural == "statefulsets"
+
+
+def wait_gone(sets: Sets) -> None:
+    sets.wait(lambda: sets.find("db") is None, "the set has gone")
+
+
+@pytest.mark.parametrize(
+    ("size", "change"),
+    [
+        pytest.param("1Gi", {}, id="equal"),
+        pytest.param("5Gi", {}, id="bigger"),
+        pytest.param("512Mi", {}, id="smaller"),
+        pytest.param("1Gi", {"minReadySeconds": 3}, id="different"),
+    ],
+)
+def test_28_a_name_taken_in_the_gap_is_left_alone(
+    sets: Sets, interfere: Interfere, operator_namespace: str, size: str, change: dict[str, int]
+) -> None:
+    """A set that another client makes in the gap stays as it is; the backup is only listed."""
+    sets.make(statefulset(replicas=0))
+
+    def take() -> None:
+        wait_gone(sets)
+        sets.cluster.apply(statefulset(replicas=0, sizes={"data": size}, **change), sets.namespace)
+
+    with interfere(after=Once(take).after) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sentence = sets.wait_event("db", "NameTaken")
+        sets.wait(lambda: metric(operator, "rso_recreates_total", result="name_taken"), "counted")
+        left = sets.get("db")
+
+    [backup] = backups(sets, operator_namespace)
+    kept = sets.cluster.get("configmap", backup, operator_namespace) or {}
+    assert sentence == (
+        "the set's name was taken by somebody else while it was away; the set that lives is left "
+        f"as it is, and backup {backup} is kept for seven days"
+    )
+    assert {"data": size} == template_sizes(left)
+    assert "superseded" == kept["metadata"]["labels"][f"{PREFIX}phase"]
+    assert (1, 0) == (
+        count(operator, "delete statefulsets"),
+        count(operator, "create statefulsets"),
+    )
+
+
+def test_28_a_taken_name_with_a_wish_of_its_own_is_a_set_like_any_other(
+    sets: Sets, interfere: Interfere
+) -> None:
+    """The set that took the name is recreated for the wish that it carries itself."""
+    sets.make(statefulset(replicas=0))
+    wish = {f"{PREFIX}resize-0": "3Gi"}
+
+    def take() -> None:
+        wait_gone(sets)
+        sets.cluster.apply(statefulset(replicas=0, annotations=wish), sets.namespace)
+
+    with interfere(after=Once(take).after) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait_status("db", "Done: data=3Gi")
+
+    assert {"data": "3Gi"} == template_sizes(sets.get("db"))
+    assert count(operator, "delete statefulsets") == 2
+
+
+def test_29_replicas_changed_just_before_the_delete_are_kept(
+    sets: Sets, interfere: Interfere
+) -> None:
+    """A set scaled after the save is not deleted at the old version; the new replicas stay."""
+    sets.make(statefulset(replicas=0))
+
+    def scale() -> None:
+        sets.cluster.merge("statefulset", "db", sets.namespace, {"spec": {"minReadySeconds": 4}})
+
+    with interfere(before=Once(scale).before) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait_status("db", "Done: data=2Gi")
+
+    answers = [sent.status for sent in operator.wire.sent if _deletes_set(sent.request)]
+    assert [409, 200] == answers
+    assert 4 == sets.get("db")["spec"]["minReadySeconds"]
+
+
+def test_29_a_set_made_again_just_before_the_delete_is_not_deleted(
+    sets: Sets, interfere: Interfere, operator_namespace: str
+) -> None:
+    """The delete names the uid that was saved: a set of another uid stays."""
+    sets.make(statefulset(replicas=0))
+    uids = list[str]()
+
+    def make_again() -> None:
+        sets.cluster.delete("statefulset", "db", sets.namespace, "Orphan")
+        wait_gone(sets)
+        made = sets.cluster.apply(statefulset(replicas=0), sets.namespace)
+        uids.append(made["metadata"]["uid"])
+
+    with interfere(before=Once(make_again).before) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait(lambda: uids and not backups(sets, operator_namespace), "the backup is dropped")
+
+    assert uids == [sets.get("db")["metadata"]["uid"]]
+    assert 0 == count(operator, "delete statefulsets") + count(operator, "create statefulsets")
+
+
+@pytest.mark.parametrize("propagation", ["Foreground", "Background", "Orphan"])
+def test_27_a_set_that_its_user_deletes_just_before_us_stays_deleted(
+    sets: Sets, interfere: Interfere, operator_namespace: str, propagation: str
+) -> None:
+    """Our delete meets nothing, the backup is dropped, and no set is created."""
+    sets.make(statefulset(replicas=0))
+
+    def delete() -> None:
+        sets.cluster.delete("statefulset", "db", sets.namespace, propagation)
+        wait_gone(sets)
+
+    with interfere(before=Once(delete).before) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        wait_gone(sets)
+        sets.wait(lambda: not backups(sets, operator_namespace), "the backup is dropped")
+
+    assert sets.find("db") is None
+    assert 0 == count(operator, "create statefulsets")
+
+
+def test_30_an_owner_that_goes_in_the_gap_takes_the_set_with_it(
+    sets: Sets, interfere: Interfere, operator_namespace: str
+) -> None:
+    """The garbage collector takes a set whose owner went, as without us; it is made only once."""
+    owner = sets.cluster.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "parent"}}, sets.namespace
+    )
+    manifest = statefulset(replicas=0)
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "parent"}
+    manifest["metadata"]["ownerReferences"] = [reference | {"uid": owner["metadata"]["uid"]}]
+    sets.make(manifest)
+    leave = Once(lambda: sets.cluster.delete("configmap", "parent", sets.namespace))
+
+    with interfere(after=leave.after) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait(lambda: count(operator, "create statefulsets"), "the set is created")
+        wait_gone(sets)
+        sets.wait(lambda: metric(operator, "rso_absent_statefulsets") == 0, "none is absent")
+
+    assert sets.find("db") is None
+    kept = sets.cluster.list("configmap", operator_namespace, f"{PREFIX}phase=deleting")
+    assert [] == kept
+    assert 1 == count(operator, "create statefulsets")
+
+
+def test_24_a_pod_made_in_the_moment_of_the_delete_is_not_lost(
+    sets: Sets, interfere: Interfere
+) -> None:
+    """A Pod that is replaced just before the delete delays it; every Pod ends with the new set."""
+    sets.make(statefulset(replicas=1))
+    old = sets.pods("db")["db-0"]["metadata"]["uid"]
+
+    def churn() -> None:
+        path = f"/api/v1/namespaces/{sets.namespace}/pods/db-0"
+        sets.cluster.api.request("DELETE", path, {"gracePeriodSeconds": 0})
+        sets.wait(lambda: _uid(sets) not in ("", old), "the Pod is replaced")
+
+    with interfere(before=Once(churn).before) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait_status("db", "Done: data=2Gi")
+        new = _uid(sets)
+        owners = sets.pods("db")["db-0"]["metadata"]["ownerReferences"]
+
+    assert new not in ("", old)
+    assert [sets.get("db")["metadata"]["uid"]] == [owner["uid"] for owner in owners]
+    assert not [sent for sent in operator.wire.changes() if sent.request.resource.plural == "pods"]
+
+
+def _uid(sets: Sets) -> str:
+    pod = sets.pods("db").get("db-0", {"metadata": {"uid": ""}})
+    return str(pod["metadata"]["uid"])
+
+
+def test_a_namespace_deleted_in_the_gap_ends_it(
+    sets: Sets, interfere: Interfere, operator_namespace: str
+) -> None:
+    """A set whose namespace goes is given up: the create is refused, the backup dropped."""
+    sets.make(statefulset(replicas=0))
+
+    def leave() -> None:
+        sets.cluster.delete("namespace", sets.namespace)
+        wait_gone(sets)
+
+    with interfere(after=Once(leave).after) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait(lambda: count(operator, "delete configmaps"), "the backup is dropped")
+
+    assert 0 == count(operator, "create statefulsets")
+    assert [] == backups(sets, operator_namespace)
+
+
+def test_21_two_recreates_at_once_keep_the_pods(sets: Sets, interfere: Interfere) -> None:
+    """A wish raised in the moment of the create leads to a second recreate only after adoption."""
+    sets.make(statefulset(replicas=2))
+    before = Snapshot.of(sets, "db")
+
+    def raise_wish(request: Request, response: Response) -> None:
+        is_create = request.verb == "create" and request.resource.plural == "statefulsets"
+        if is_create and request.changes and response.status == 201:
+            sets.annotate("db", resize_0="3Gi")
+
+    with interfere(after=raise_wish) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait_status("db", "Done: data=3Gi")
+        after = Snapshot.of(sets, "db")
+
+    assert 2 == count(operator, "create statefulsets")
+    assert "PodsChanged" not in reasons(sets, "db")
+    check_unharmed(before, after)
