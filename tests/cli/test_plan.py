@@ -11,6 +11,13 @@ from tests.support.sets import Sets, statefulset
 
 READ = {"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["get", "list"]}
 
+PLANNER = (
+    {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get", "create"]},
+    {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods", "resourcequotas"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["list", "patch"]},
+)
+
 
 def test_a_plan_shows_every_request(shop: Shop) -> None:
     """A plan has what each guard answered, then each changing request in its order."""
@@ -112,6 +119,20 @@ def test_a_missing_right_is_no_refusal(cluster: Cluster, sets: Sets, rso: Rso) -
 
     assert 5 == ran.code
     assert 'cannot patch resource "persistentvolumeclaims"' in ran.err
+
+
+def test_a_plan_needs_rights_in_the_namespace_only(cluster: Cluster, shop: Shop) -> None:
+    """Without rights on classes, volumes and other kinds the dry runs decide, and gaps are told."""
+    planner = cluster.service_account(shop.rso.namespace, PLANNER)
+
+    ran = Rso(planner.kubeconfig, shop.rso.namespace, shop.operator_namespace)("plan db data=2Gi")
+    lines = ran.out.splitlines()
+
+    assert 0 == ran.code
+    assert "ok  claim data-db-0  dry run accepts 2Gi" == lines[2]
+    gap = next(line for line in lines if line.startswith("Your rights do not show"))
+    assert "services" in gap
+    assert "Then it is done. Nothing was changed." == lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from rso.core.model import OwnAnnotations, StatefulSet
 from rso.core.policy import Fault, Target, read_policy
 from rso.core.world import Key, World
 from rso.kube.client import Client
-from rso.kube.errors import Conflict
+from rso.kube.errors import Conflict, ServerError, Unreachable
 
 ATTEMPTS = 5  # the StatefulSet controller writes status at any time
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 # Until then a refusal that stood before the wish may only not have been looked at again.
 STALE_SECONDS = 10.0
 
@@ -75,13 +75,17 @@ async def glance(observer: Observer, key: Key) -> Overview | None:
 async def follow(observer: Observer, key: Key, before: Overview) -> AsyncGenerator[Overview, None]:
     """Yield the set as it is, again and again; `before` is how it was without the wish.
 
-    Raises: Vanished; whatever a request raises.
+    A server that is away for a while is waited for, as the operator waits.
+    Raises: Vanished; whatever else a request raises.
     """
     clock = observer.clock
     began = clock.monotonic()
     is_missing = False
     while True:
-        now = await glance(observer, key)
+        try:
+            now = await glance(observer, key)
+        except (ServerError, Unreachable):
+            continue  # the client has waited between its attempts
         if now is None:
             # Set and backups are two requests: one look may fall between them.
             if is_missing and not observer.view.gaps:

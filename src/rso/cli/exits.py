@@ -22,7 +22,8 @@ class TimedOut(Exception):
 
 def exit_code(fault: BaseException) -> int | None:
     """Return the code for a fault that its text explains; None for one nobody expected."""
-    from rso.kube.errors import (  # noqa: PLC0415  `rso --help` needs none of these
+    from rso.core.quantity import InvalidQuantity  # noqa: PLC0415  `rso --help` needs no such
+    from rso.kube.errors import (  # noqa: PLC0415  likewise
         Forbidden,
         KubeError,
         NoCredentials,
@@ -36,7 +37,7 @@ def exit_code(fault: BaseException) -> int | None:
         return FORBIDDEN
     if isinstance(fault, (NoAnswer, Unreachable, NoCredentials)):
         return UNREACHABLE
-    if isinstance(fault, (Failed, KubeError)):
+    if isinstance(fault, (Failed, InvalidQuantity, KubeError)):
         return FAILED
     return None
 

@@ -144,14 +144,14 @@ async def _until_led(connection: Connection, lease: Lease) -> None:
     """
     first = await leader(connection.client, connection.clock, connection.operator_namespace)
     if first is not None and not lease.is_held():
-        note(f"the Lease names {first.holder}; waiting to see whether that still runs ...")
+        note(f"the Lease names {first.holder}; waiting up to 20 s to see whether that runs ...")
     while not lease.is_held():
         await connection.clock.sleep(WATCH_LEASE_SECONDS)
         now = await leader(connection.client, connection.clock, connection.operator_namespace)
         if now and first and now.renewed != first.renewed and not lease.is_held():
             raise Failed(
                 f"the operator {now.holder} runs and brings the set back itself; see its log, or "
-                "`rso status`; --force works beside it"
+                "`rso status`; --force does without the Lease, if you know that it is stuck"
             )
         first = now
 

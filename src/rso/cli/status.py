@@ -1,7 +1,7 @@
 """`rso status`: what sets wish for, what they have, and what holds them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import click
@@ -17,7 +17,9 @@ from rso.cli.connection import Connection, connect
 from rso.cli.exits import Failed
 from rso.cli.options import bound_options, bounds_of, output_option, person_options
 from rso.cli.output import console, draw, emit, note, shown, table
+from rso.core.quantity import InvalidQuantity
 from rso.core.world import Key
+from rso.kube.errors import ServerError, Unreachable
 
 WATCH_SECONDS = 2.0
 COLUMNS = (
@@ -69,11 +71,9 @@ async def _run(values: Mapping[str, Any]) -> None:
             bounds_of(values), cluster=await connection.cluster_id_if_known()
         )
         answer = await _answer(observer, connection, values)
-        if values["name"] and not answer.sets:
-            raise Failed(
-                f"there is no StatefulSet {connection.namespace}/{values['name']}, and no backup "
-                "says that it is away"
-            )
+        key = Key(connection.namespace, values["name"] or "")
+        if values["name"] and not (answer.sets or observer.view.statefulset(key)):
+            raise Failed(f"there is no StatefulSet {key}, and no backup says that it is away")
         if values["watch"]:
             await _watch(_changes(observer, connection, values, answer), values["output"])
         else:
@@ -88,11 +88,25 @@ async def _answer(observer: Observer, connection: Connection, values: Mapping[st
     else:
         await view.read_all(None if values["all_namespaces"] else connection.namespace)
         keys = view.keys()
-    found = [await _overview(observer, key) for key in keys]
-    wanted = [each for each in found if each and (_is_shown(each) or values["everything"] or name)]
+    found, unread = await _overviews(observer, keys)
+    wanted = [each for each in found if _is_shown(each) or values["everything"] or name]
     damaged = (each.fault for each in view.damaged_backups())
     where = "anywhere" if values["all_namespaces"] else f"in namespace {connection.namespace}"
-    return Answer(where, tuple(wanted), (*view.gaps, *damaged))
+    return Answer(where, tuple(wanted), (*view.gaps, *damaged, *unread))
+
+
+async def _overviews(observer: Observer, keys: Iterable[Key]) -> tuple[list[Overview], list[str]]:
+    """Return the sets, and a sentence for each that holds a size nobody can read."""
+    found, unread = [], []
+    for key in keys:
+        try:
+            each = await _overview(observer, key)
+        except InvalidQuantity as fault:
+            unread.append(f"{key} cannot be shown: {fault}")
+            continue
+        if each is not None:
+            found.append(each)
+    return found, unread
 
 
 async def _overview(observer: Observer, key: Key) -> Overview | None:
@@ -113,7 +127,11 @@ async def _changes(
     yield answer
     while True:
         await connection.clock.sleep(WATCH_SECONDS)
-        before, answer = answer, await _answer(observer, connection, values)
+        before = answer
+        try:
+            answer = await _answer(observer, connection, values)
+        except (ServerError, Unreachable) as fault:
+            answer = replace(before, notes=(f"the API server is away: {fault}",))
         if answer != before:
             yield answer
 
