@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -95,10 +96,12 @@ class Play:
     def end(self) -> None:
         """End and remove everything, whatever there is of it."""
         began = time.monotonic()
-        self._stop_looking()
-        if self._resizer is not None:
-            self._resizer.stop()
-        lifecycle.down(self._state)
+        # Last in, first out, and each whatever the others come to: a terminal may be gone.
+        with contextlib.ExitStack() as stack:
+            stack.callback(lifecycle.down, self._state)
+            if self._resizer is not None:
+                stack.callback(self._resizer.stop)
+            stack.callback(self._stop_looking)
         self._console.print(f"Everything ended and removed in {time.monotonic() - began:.1f} s.")
 
     def _bring_up(self) -> Cluster:

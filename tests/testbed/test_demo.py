@@ -1,0 +1,233 @@
+"""The demo: it tells the truth, and leaves nothing behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from testbed.api import Object
+from testbed.cache import HERE, cache_directory, locked
+from testbed.demo import scene as demo
+from testbed.demo.scene import DONE, NEW_POD, NEW_SIZE, OLD_SIZE, PODS, PREFIX, Scene
+from testbed.demo.summary import checks, times
+from testbed.fixtures import need_bed
+from testbed.process import wait_until
+from testbed.runs import is_up
+from testbed.writer import Journal, Record
+from tests.testbed.machine import Traces
+
+MIB = 2**20
+BEGAN = 1000.0
+STATE = cache_directory() / "beds" / "demo"
+DEMO_SECONDS = 110
+INTERRUPTED = 130
+
+
+def statefulset(uid: str, size: str, status: str = "") -> Object:
+    """Return the set as the API server tells it."""
+    made = demo.statefulset()
+    made["metadata"] |= {"uid": uid, "annotations": {f"{PREFIX}status": status}}
+    requests = made["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]
+    requests["storage"] = size
+    return made
+
+
+def pod(name: str, uid: str = "same", restarts: int = 0) -> Object:
+    """Return a Pod."""
+    statuses = [{"restartCount": restarts}]
+    return {
+        "metadata": {"name": name, "uid": uid},
+        "status": {"containerStatuses": statuses},
+    }
+
+
+def claim(name: str, size: str, capacity: str) -> Object:
+    """Return a Pod's claim."""
+    return {
+        "metadata": {"name": f"data-{name}"},
+        "spec": {"resources": {"requests": {"storage": size}}},
+        "status": {"capacity": {"storage": capacity}},
+    }
+
+
+def record(number: int, mebibytes: int) -> Record:
+    """Return a record that was written so many seconds after the begin."""
+    return Record(number, BEGAN + number, mebibytes * MIB, "hash")
+
+
+def good_scene() -> Scene:
+    """Return a scene in which all goes well: the wish at 10 s, the set away for 40 ms at 12 s."""
+    scene = Scene()
+    scene.see_statefulset(BEGAN, "ADDED", statefulset("old", OLD_SIZE))
+    for name in PODS:
+        scene.see_pod(BEGAN, "ADDED", pod(name))
+        scene.see_claim(BEGAN, "ADDED", claim(name, OLD_SIZE, OLD_SIZE))
+        scene.see_record(name, record(1, 236))
+    scene.wished_at = BEGAN + 10
+    for name in PODS:
+        scene.see_claim(BEGAN + 11, "MODIFIED", claim(name, NEW_SIZE, NEW_SIZE))
+    scene.see_statefulset(BEGAN + 12, "DELETED", statefulset("old", OLD_SIZE))
+    scene.see_statefulset(BEGAN + 12.04, "ADDED", statefulset("new", NEW_SIZE, DONE))
+    scene.see_pod(BEGAN + 20, "ADDED", pod(NEW_POD))
+    scene.see_claim(BEGAN + 20, "ADDED", claim(NEW_POD, NEW_SIZE, NEW_SIZE))
+    scene.see_record(NEW_POD, record(20, 960))
+    return scene
+
+
+def good_journals() -> dict[str, Journal]:
+    """Return journals without a fault; the file systems had grown at 13 s."""
+    records = (record(1, 236), record(12, 236), record(13, 960))
+    return dict.fromkeys((*PODS, NEW_POD), Journal(records, (), ()))
+
+
+def broken(scene: Scene, journals: dict[str, Journal]) -> list[str]:
+    """Return the promises that did not hold."""
+    return [check.promise for check in checks(scene, journals) if not check.holds]
+
+
+def test_a_demo_that_goes_well() -> None:
+    """Every promise holds, and the times are counted from the wish."""
+    scene = good_scene()
+
+    assert [] == broken(scene, good_journals())
+    assert {"claims patched": 1.0, "set replaced": 2.04, "file systems grown": 3.0} == {
+        stage: round(seconds or 0, 3) for stage, seconds in times(scene, good_journals()).items()
+    }
+
+
+def restarted(scene: Scene) -> None:
+    scene.see_pod(BEGAN, "MODIFIED", pod("db-1", restarts=1))
+
+
+def replaced(scene: Scene) -> None:
+    scene.see_pod(BEGAN, "DELETED", pod("db-1"))
+    scene.see_pod(BEGAN, "ADDED", pod("db-1", uid="other"))
+
+
+def small_claim(scene: Scene) -> None:
+    scene.see_claim(BEGAN, "MODIFIED", claim("db-2", NEW_SIZE, OLD_SIZE))
+
+
+def old_template(scene: Scene) -> None:
+    scene.see_statefulset(BEGAN, "MODIFIED", statefulset("new", OLD_SIZE, DONE))
+
+
+def not_done(scene: Scene) -> None:
+    scene.see_statefulset(BEGAN, "MODIFIED", statefulset("new", NEW_SIZE, "Growing: data=1Gi"))
+
+
+def replaced_twice(scene: Scene) -> None:
+    scene.see_statefulset(BEGAN + 14, "ADDED", statefulset("newer", NEW_SIZE, DONE))
+
+
+def absent(scene: Scene) -> None:
+    scene.see_statefulset(BEGAN, "DELETED", statefulset("new", NEW_SIZE, DONE))
+
+
+def small_replica(scene: Scene) -> None:
+    scene.see_claim(BEGAN, "MODIFIED", claim(NEW_POD, OLD_SIZE, OLD_SIZE))
+
+
+@pytest.mark.parametrize(
+    ("happens", "promise"),
+    [
+        pytest.param(restarted, "no Pod restarted", id="a container was started again"),
+        pytest.param(replaced, "no Pod restarted", id="a Pod was replaced"),
+        pytest.param(small_claim, "every claim grew", id="a claim did not grow"),
+        pytest.param(old_template, "the set was replaced once", id="the template is the old one"),
+        pytest.param(not_done, "the set was replaced once", id="the operator is not done"),
+        pytest.param(replaced_twice, "the set was replaced once", id="the set was replaced twice"),
+        pytest.param(absent, "the set was replaced once", id="the set is absent"),
+        pytest.param(small_replica, "a new replica starts big", id="the new replica is small"),
+    ],
+)
+def test_a_demo_in_which_something_goes_wrong(
+    happens: Callable[[Scene], None], promise: str
+) -> None:
+    """What breaks one promise is told as that promise."""
+    scene = good_scene()
+    happens(scene)
+
+    assert [promise] == broken(scene, good_journals())
+
+
+@pytest.mark.parametrize(
+    ("changes", "promise"),
+    [
+        pytest.param({"missing": ("a line",)}, "no record was lost", id="a record is missing"),
+        pytest.param({"broken": (2,)}, "no record was lost", id="a record was changed"),
+        pytest.param(
+            {"records": (record(1, 236), record(12, 236))},
+            "every file system grew",
+            id="a file system did not grow",
+        ),
+    ],
+)
+def test_a_journal_that_tells_of_a_fault(changes: dict[str, tuple[str]], promise: str) -> None:
+    """One journal of four is enough."""
+    journals = good_journals()
+    journals["db-1"] = replace(journals["db-1"], **changes)  # type: ignore[arg-type]  # any field
+
+    assert [promise] == broken(good_scene(), journals)
+
+
+@pytest.fixture
+def only_demo() -> Iterator[None]:
+    """Hold back the other tests that play the demo: a machine has one at a time."""
+    need_bed(is_node=True)
+    with locked(cache_directory() / "beds" / "demo-tests"):
+        yield
+
+
+@contextlib.contextmanager
+def playing() -> Iterator[subprocess.Popen[str]]:
+    """Play the demo; it is interrupted, if need be, before the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "testbed.demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "KEEP"},
+        cwd=HERE.parent,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.node
+@pytest.mark.usefixtures("only_demo")
+def test_the_demo() -> None:
+    """Every promise holds on a real cluster, and the exit code says so."""
+    with playing() as process:
+        told, _ = process.communicate(timeout=DEMO_SECONDS)
+
+    assert process.returncode == 0, told
+    assert "All promises held" in told
+    assert not is_up(STATE)
+
+
+@pytest.mark.node
+@pytest.mark.usefixtures("only_demo")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing(number: signal.Signals) -> None:
+    """Ctrl-C or SIGTERM in the middle ends the cluster and the operator."""
+    with playing() as process:
+        assert process.stdout is not None
+        # The bed's record is written before anything of it is made.
+        while "Pods that write" not in (line := process.stdout.readline()):
+            assert line, "the demo ended"
+        traces = Traces.of(STATE)
+        process.send_signal(number)
+        told, _ = process.communicate(timeout=DEMO_SECONDS)
+
+    assert INTERRUPTED == process.returncode, told
+    wait_until(lambda: not traces.left(), 10, f"the end of {traces.left()}")
