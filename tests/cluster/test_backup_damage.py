@@ -1,0 +1,127 @@
+"""Backups that were tampered with while their set is absent: refused, kept, never a wrong set."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+
+from rso.kube.transport import Request, Response
+from tests.cluster.conftest import Interfere
+from tests.cluster.looks import backups, count, metric, wait_killed
+from tests.support.fixtures import Run
+from tests.support.operators import Crash
+from tests.support.sets import Json, Sets, statefulset, template_sizes
+
+
+def crash_after_delete(request: Request, _: Response) -> None:
+    """Kill the operator when its delete of a set has been answered."""
+    if request.verb == "delete" and request.resource.plural == "statefulsets":
+        raise Crash
+
+
+def make_absent(sets: Sets, interfere: Interfere, name: str = "db") -> None:
+    """Leave a set deleted by an operator that died before it created it again."""
+    sets.make(statefulset(name, replicas=0))
+    with interfere(after=crash_after_delete) as operator:
+        sets.annotate(name, resize_0="2Gi")
+        wait_killed(sets, operator)
+    sets.wait(lambda: sets.find(name) is None, "the set has gone")
+
+
+def content(backup: Json) -> bytearray:
+    [envelope] = backup["binaryData"].values()
+    return bytearray(base64.b64decode(envelope))
+
+
+def replaced(backup: Json, envelope: bytes) -> Json:
+    """Return the same ConfigMap with another envelope."""
+    kept = {key: backup["metadata"][key] for key in ("name", "namespace", "labels")}
+    [key] = backup["binaryData"]
+    text = base64.b64encode(envelope).decode()
+    return {**backup, "metadata": kept, "binaryData": {key: text}}
+
+
+def flipped(backup: Json) -> Json:
+    """Return a backup with one bit changed."""
+    envelope = content(backup)
+    envelope[-20] ^= 1
+    return replaced(backup, envelope)
+
+
+def cut(backup: Json) -> Json:
+    return replaced(backup, content(backup)[:-100])
+
+
+def claims_another(backup: Json) -> Json:
+    """Return a backup whose header names another set."""
+    data = {key: value.replace("db", "other") for key, value in backup["data"].items()}
+    return {**replaced(backup, content(backup)), "data": data}
+
+
+@pytest.mark.parametrize("damage", [flipped, cut, claims_another])
+def test_36_a_damaged_backup_is_kept_and_told(
+    sets: Sets,
+    run: Run,
+    interfere: Interfere,
+    operator_namespace: str,
+    damage: Callable[[Json], Json],
+) -> None:
+    """A backup that cannot be read creates nothing; put back as it was, it brings the set back."""
+    make_absent(sets, interfere)
+    [name] = backups(sets, operator_namespace)
+    intact = sets.cluster.get("configmap", name, operator_namespace) or {}
+    intact = {"apiVersion": "v1", "kind": "ConfigMap", **intact}
+    put(sets, operator_namespace, damage(intact))
+
+    with run() as operator:
+        sets.wait(lambda: metric(operator, "rso_unreadable_backups") == 1, "it is counted")
+        created = count(operator, "create statefulsets")
+        kept = backups(sets, operator_namespace)
+        put(sets, operator_namespace, replaced(intact, bytes(content(intact))))
+        sets.wait_status("db", "Done: data=2Gi")
+
+    assert ([name], 0) == (kept, created)
+    assert {"data": "2Gi"} == template_sizes(sets.get("db"))
+
+
+def put(sets: Sets, namespace: str, backup: Json) -> None:
+    """Replace a ConfigMap, which is immutable, by deleting it first."""
+    sets.cluster.delete("configmap", backup["metadata"]["name"], namespace)
+    sets.cluster.api.request("POST", f"/api/v1/namespaces/{namespace}/configmaps", backup)
+
+
+def test_36_the_content_of_another_backup_creates_nothing(
+    sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
+) -> None:
+    """An envelope copied from another set's backup is refused with an Event."""
+    make_absent(sets, interfere)
+    make_absent(sets, interfere, "other")
+    found = sets.cluster.list("configmap", operator_namespace)
+    by_set = {each["data"]["name"]: each for each in found if "binaryData" in each}
+    victim = {"apiVersion": "v1", "kind": "ConfigMap", **by_set["db"]}
+    put(sets, operator_namespace, replaced(victim, bytes(content(by_set["other"]))))
+
+    with run() as operator:
+        sentence = sets.wait_event("db", "BackupUnreadable")
+        sets.wait(lambda: sets.find("other"), "the other set is back")
+
+    assert by_set["db"]["metadata"]["name"] in sentence
+    assert sets.find("db") is None
+    assert count(operator, "create statefulsets") == 1
+
+
+def test_27_an_absent_set_comes_back_whoever_starts(
+    sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
+) -> None:
+    """A set that is absent because of a killed operator is created by the next one, once."""
+    make_absent(sets, interfere)
+
+    with run() as operator:
+        sets.wait_status("db", "Done: data=2Gi")
+        sets.wait(lambda: not backups(sets, operator_namespace), "the backup is dropped")
+
+    assert (0, 1) == (
+        count(operator, "delete statefulsets"),
+        count(operator, "create statefulsets"),
+    )
+    assert 1 == metric(operator, "rso_recreates_total", result="recovered")

@@ -1,0 +1,63 @@
+"""The controller manager is stopped: the set waits in deletion, and comes back once."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from testbed.api import ApiRefusal
+from tests.cluster.looks import count
+from tests.support.fixtures import Run
+from tests.support.sets import Sets, statefulset
+
+CONTROLLERS = "kube-controller-manager"
+
+
+@contextmanager
+def stopped_controllers(sets: Sets) -> Iterator[None]:
+    """Stop the controller manager; the tests of other processes that stop it wait their turn."""
+    with sets.cluster.bed.path("stopped-controllers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sets.cluster.signal(CONTROLLERS, "STOP")
+        try:
+            yield
+        finally:
+            sets.cluster.signal(CONTROLLERS, "CONT")
+
+
+def is_terminating(sets: Sets) -> bool:
+    metadata = sets.get("db")["metadata"]
+    return "deletionTimestamp" in metadata and "orphan" in metadata["finalizers"]
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["the same goes on", "another one does"])
+def test_8_25_a_set_that_cannot_be_orphaned_yet_comes_back_once(
+    sets: Sets, run: Run, *, is_killed: bool
+) -> None:
+    """While nobody orphans, the set stays Terminating; afterwards it is created exactly once."""
+    sets.make(statefulset(replicas=0))
+    path = f"/apis/apps/v1/namespaces/{sets.namespace}/statefulsets"
+
+    with run() as first:
+        with stopped_controllers(sets):
+            sets.annotate("db", resize_0="2Gi")
+            sets.wait(lambda: is_terminating(sets), "the set is Terminating")
+            if is_killed:
+                first.kill()
+            refusals = []
+            for query in ("", "?dryRun=All"):
+                with pytest.raises(ApiRefusal) as refusal:
+                    sets.cluster.api.request("POST", path + query, statefulset(replicas=0))
+                refusals.append(refusal.value)
+        if is_killed:
+            with run() as second:
+                sets.wait_status("db", "Done: data=2Gi")
+        else:
+            second = first
+            sets.wait_status("db", "Done: data=2Gi")
+
+    assert [409, 409] == [each.code for each in refusals]
+    assert all("object is being deleted: " in str(each) for each in refusals)
+    assert 1 == count(first, "delete statefulsets")
+    assert 1 == count(second, "create statefulsets")
