@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from rso.kube.errors import Unreachable
-from rso.kube.transport import Request, Response
+from rso.kube.transport import METHODS, Request, Response
+from testbed.cluster import Cluster
 from tests.support.operators import Crash, Sent, Wire
 from tests.support.sets import PREFIX
 
@@ -104,6 +105,7 @@ class Fault:
     def __init__(self, point: Point, position: Position) -> None:
         self.fired = threading.Event()
         self.wire: Wire | None = None
+        self.held: Request | None = None  # what was not sent, and may still land
         self._point = point
         self._position = position
         self._seen = 0
@@ -114,8 +116,16 @@ class Fault:
             return
         self._seen += 1
         if self._position is Position.BEFORE and self._is_due():
+            self.held = request
             self._strike()
             raise Crash
+
+    def land(self, cluster: Cluster) -> int:
+        """Send what was held, as a packet that was under way for long; return the answer's code."""
+        assert self.held is not None
+        method, target = METHODS[self.held.verb], self.held.target()
+        body = json.loads(self.held.body or b"{}")
+        return cluster.api.send(method, target, body, self.held.content_type)[0]
 
     def after(self, request: Request, response: Response) -> None:
         """Lose the answer, or die with it; a refused request was no write."""
@@ -144,7 +154,7 @@ class Fault:
 class Interruption:
     """Calls `act` once, just before a point; with `crash`, the operator then dies."""
 
-    def __init__(self, point: Point, act: Callable[[], None], *, is_deadly: bool = False) -> None:
+    def __init__(self, point: Point, act: Callable[[], object], *, is_deadly: bool = False) -> None:
         self.fired = threading.Event()
         self._point = point
         self._act = act

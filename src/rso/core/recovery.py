@@ -110,8 +110,13 @@ def _another_uid(world: World, backup: Backup) -> Decision:
     live = world.live()
     if live is None:
         return AskLive()
-    is_ours = successor.is_our_successor(saved.object, live.object, saved.sizes)
-    return Supersede(backup.name, live.uid if is_ours else "")
+    if successor.is_our_successor(saved.object, live.object, saved.sizes):
+        return Supersede(backup.name, live.uid)
+    if backup.phase is None:
+        # Nothing was deleted on its behalf, so no name was taken: the set's user made another one,
+        # or the backup's CREATE came late and its set has long been replaced (safety class I).
+        return DropBackup(backup.name, Note.BACKUP_DROPPED, "its set is no more")
+    return Supersede(backup.name, "")
 
 
 def _content(world: World, backup: Backup) -> Saved | AskBackup | Blocked:
