@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -57,9 +58,9 @@ class Play:
             cluster = self._bring_up()
             self._make_set(cluster)
             self._start_resizer()
-            self._write()
+            self._write("The Pods write for some seconds")
             self._wish(cluster)
-            self._write()
+            self._write("The Pods write on")
             self._scale_up(cluster)
             journals = self._read_journals(cluster)
         finally:
@@ -88,7 +89,7 @@ class Play:
             f"  {self._cluster.bed.program('kubectl')} -n {NAMESPACE} get sts,pods,pvc\n"
             f"  tail -f {self._resizer.log}\n"
             f"End it:\n"
-            f"  kill {self._resizer.pid}; python -m testbed down --state {self._state}",
+            f"  kill {self._resizer.pid}; {sys.executable} -m testbed down --state {self._state}",
             markup=False,
             soft_wrap=True,
         )
@@ -134,8 +135,8 @@ class Play:
             if self._resizer is not None:
                 self._resizer.start()
 
-    def _write(self) -> None:
-        with self._steps.step("writing", "The Pods write for some seconds"):
+    def _write(self, text: str) -> None:
+        with self._steps.step("writing", text):
             last = {pod: record.number for pod, record in self._scene.records.items()}
             wait_until(lambda: self._is_quiet(last), POD_SECONDS, "Pods that write")
 
