@@ -110,6 +110,31 @@ def test_a_plan_that_is_blocked_fails(sets: Sets, rso: Rso) -> None:
     )
 
 
+def test_each_guard_that_refuses_is_marked(sets: Sets, rso: Rso) -> None:
+    """A class that does not expand and a quota without room are marked, each with what it has."""
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "disk"}}
+    hard = {"spec": {"hard": {"requests.storage": "1Gi"}}}
+    sets.cluster.apply({**quota, **hard}, sets.namespace)
+    sets.make(statefulset(replicas=1, storage_class="fixed"), settled=False)
+    sets.wait(lambda: used_storage(sets) == "1Gi", "the quota counts the claim")
+
+    ran = rso("plan db data=2Gi")
+
+    assert 1 == ran.code
+    assert [
+        "NO  storage class fixed  does not allow expansion",
+        "NO  quota disk  requests.storage has 0 left of 1Gi",
+        "NO  claim data-db-0  refused with 403",
+    ] == ran.out.splitlines()[2:5]
+
+
+def used_storage(sets: Sets) -> str | None:
+    """Return what a quota counts as used."""
+    found = sets.cluster.get("resourcequota", "disk", sets.namespace) or {}
+    used: dict[str, str] = found.get("status", {}).get("used", {})
+    return used.get("requests.storage")
+
+
 def test_a_missing_right_is_no_refusal(cluster: Cluster, sets: Sets, rso: Rso) -> None:
     """A dry run that only the caller's rights refuse ends with 5 and names verb and resource."""
     sets.make(statefulset(replicas=1), settled=False)

@@ -87,6 +87,18 @@ def test_a_running_operator_is_left_alone(sets: Sets, rso: Rso, key_dir: Path) -
     assert "srb-1  deleting" in rso("backup list").out
 
 
+def test_force_does_without_the_lease(sets: Sets, rso: Rso, key_dir: Path) -> None:
+    """With --force a held Lease holds nothing up: here the backup is of an unusable set."""
+    make_backup(sets, rso, key_dir, Phase.DELETING)
+
+    with renewing(sets, rso):
+        ran = rso.apart(f"resume db --key-dir {key_dir} --force --timeout 2s")
+
+    assert 4 == ran.code
+    assert "absent set is created from its backup" in ran.err
+    assert "run this again, or start the operator: either goes on where this ended" in ran.err
+
+
 def test_a_set_that_its_user_deleted_stays_deleted(sets: Sets, rso: Rso, key_dir: Path) -> None:
     """A backup of which nothing was deleted creates nothing; the end is 1."""
     make_backup(sets, rso, key_dir, None)

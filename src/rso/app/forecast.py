@@ -39,14 +39,6 @@ class Forecast(msgspec.Struct, frozen=True):
     def end(self) -> Decision:
         return self.moments[-1].decision
 
-    @property
-    def is_blocked(self) -> bool:
-        return isinstance(self.end, Blocked)
-
-    @property
-    def reads_volumes(self) -> bool:
-        return self.moments[0].world.bounds.reads_volumes
-
 
 async def forecast(observer: Observer, key: Key, wishes: OwnAnnotations) -> Forecast:
     """Return what would happen to a set, as read, if its annotations were these.
