@@ -17,6 +17,7 @@ from rso.app.expect import Expectations
 from rso.app.gather import Gatherer
 from rso.app.keys import KeyRing
 from rso.app.lanes import Lanes
+from rso.app.leader import LEASE
 from rso.app.metering import MeteredTransport
 from rso.app.metrics import Metrics
 from rso.app.notice import Notices
@@ -61,7 +62,7 @@ class Resizer:
             self._lease_client,
             clock,
             settings.operator_namespace,
-            f"{APP}-resizer",
+            LEASE,
             settings.identity,
         )
         self._client = Client(
