@@ -195,8 +195,8 @@ class Questions:
 
 
 def refusal_of(error: ApiError) -> Refusal:
-    """Return an API server's no as plain data."""
-    return Refusal(error.code, error.reason, error.message, error.fields, error.causes)
+    """Return an API server's no as plain data, its message whole: only a terminal shows that."""
+    return Refusal(error.code, error.reason, error.whole_message, error.fields, error.causes)
 
 
 def selector_text(chosen: Selector) -> str:

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 MESSAGE_CHARACTERS = 500  # enough for a sentence, too little to flood a log
+WHOLE_CHARACTERS = 10_000  # for a person who asks why: a policy may name many fields
 
 
 class KubeError(Exception):
@@ -47,7 +48,8 @@ class ApiError(KubeError):
 
     ``causes`` are the reasons in ``status.details.causes`` and ``fields`` the paths of the fields
     that they name, ``kind`` is ``status.details.kind``,
-    ``retry_after_seconds`` is what the server asked for, if it did.
+    ``retry_after_seconds`` is what the server asked for, if it did. ``whole_message`` is the same
+    as ``message``, but for a person who asks: it is too long for a log.
     """
 
     def __init__(  # noqa: PLR0913  the fields of a Status
@@ -65,6 +67,7 @@ class ApiError(KubeError):
         self.code = code
         self.reason = printable(reason)
         self.message = printable(message)
+        self.whole_message = printable(message, WHOLE_CHARACTERS)
         self.causes = causes
         self.fields = fields
         self.retry_after_seconds = retry_after_seconds
