@@ -18,7 +18,7 @@ from rich.text import Text
 
 from rso.kube.errors import printable
 
-SENTENCE_CHARACTERS = 4000  # a terminal may show more than a status annotation
+SENTENCE_CHARACTERS = 10_000  # a terminal may show more than a status annotation
 _UNBOUNDED = 10_000  # columns: a name that is cut off cannot be copied
 
 STYLES = {

@@ -53,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True, rename="camel"):
 
 @click.command("plan", short_help="Show every request that a resize would make.")
 @click.argument("name")
+@wish_argument(required=False)
 @output_option("table", "json", "yaml")
 @person_options()
 @key_dir_option("Keys of the backups; needed only while a recreate of the set is under way.")
@@ -63,9 +64,6 @@ def command(**values: Any) -> None:  # noqa: ANN401  what click read
     The API server is asked every dry run, and nothing is changed.
     """
     asyncio.run(_run(values))
-
-
-command.params.insert(1, wish_argument(required=False))
 
 
 async def _run(values: Mapping[str, Any]) -> None:

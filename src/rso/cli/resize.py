@@ -36,6 +36,7 @@ FIELD_MANAGER = "rso"  # of a person's wish; the operator's own writes have anot
 
 @click.command("resize", short_help="Wish for bigger volumes and follow the work.")
 @click.argument("name")
+@wish_argument(required=True)
 @click.option(
     "--timeout",
     "timeout_seconds",
@@ -60,9 +61,6 @@ def command(**values: Any) -> None:  # noqa: ANN401  what click read
         look = f"rso status {values['name']}{place}"
         note(f"a wish that is written stands, and the operator goes on; look with: {look}")
         raise
-
-
-command.params.insert(1, wish_argument(required=True))
 
 
 async def _run(values: Mapping[str, Any]) -> None:

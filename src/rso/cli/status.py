@@ -16,7 +16,7 @@ from rso.app.tools import Observer
 from rso.cli.connection import Connection, connect
 from rso.cli.exits import Failed
 from rso.cli.options import bound_options, bounds_of, output_option, person_options
-from rso.cli.output import console, draw, emit, note, shown, table
+from rso.cli.output import console, draw, emit, note, shown, table, working
 from rso.core.quantity import InvalidQuantity
 from rso.core.world import Key
 from rso.kube.errors import ServerError, Unreachable
@@ -70,7 +70,8 @@ async def _run(values: Mapping[str, Any]) -> None:
         observer = connection.observer(
             bounds_of(values), cluster=await connection.cluster_id_if_known()
         )
-        answer = await _answer(observer, connection, values)
+        with working("reading the cluster"):
+            answer = await _answer(observer, connection, values)
         key = Key(connection.namespace, values["name"] or "")
         if values["name"] and not (answer.sets or observer.view.statefulset(key)):
             raise Failed(f"there is no StatefulSet {key}, and no backup says that it is away")

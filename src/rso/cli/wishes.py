@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import click
 
+from rso.cli.options import Option
 from rso.core.model import OwnAnnotations, StatefulSet
 from rso.core.names import WISH_BY_INDEX
 from rso.core.quantity import InvalidQuantity, Size, size
@@ -11,10 +12,10 @@ from rso.core.quantity import InvalidQuantity, Size, size
 Wishes = dict[str, Size]
 
 
-def wish_argument(*, required: bool) -> click.Argument:
-    """Return the argument that takes sizes."""
-    return click.Argument(
-        ["wishes"],
+def wish_argument(*, required: bool) -> Option:
+    """Return the decorator for the argument that takes sizes."""
+    return click.argument(
+        "wishes",
         metavar="TEMPLATE=SIZE..." if required else "[TEMPLATE=SIZE]...",
         nargs=-1,
         required=required,
