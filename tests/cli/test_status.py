@@ -152,6 +152,7 @@ def test_a_server_that_is_away_is_named(cluster: Cluster, shop: Shop) -> None:
 
     assert 3 == ran.code
     assert ran.err.startswith("rso: the API server https://127.0.0.1:1 cannot be reached: ")
+    assert "0x" not in ran.err
     assert "--kubeconfig, --context" in ran.err
 
 

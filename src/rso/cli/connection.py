@@ -1,5 +1,6 @@
 """The cluster of a command that a person runs: found, reached, and closed at the end."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from rso.kube.client import Client
 from rso.kube.clock import SystemClock
 from rso.kube.errors import Forbidden, NotFound, Unreachable
 from rso.kube.transport import HttpTransport, Request, Response, Transport
+
+_TLS_OBJECT = re.compile(r" ssl:(<[^>]*>|[A-Za-z]+)")
 
 
 class FirstContact:
@@ -43,7 +46,8 @@ class FirstContact:
             if self._was_reached:
                 raise
             raise NoAnswer(
-                f"the API server {self._server} cannot be reached: {fault}; is it the right one? "
+                f"the API server {self._server} cannot be reached: {_plain(fault)}; is it the "
+                "right one? "
                 "--kubeconfig, --context and the variable KUBECONFIG choose it"
             ) from None
         self._was_reached = True
@@ -125,6 +129,11 @@ def key_ring(directory: Path | None) -> KeyRing | None:
     if ring.current() is None:
         raise Failed(ring.problem)
     return ring
+
+
+def _plain(fault: Unreachable) -> str:
+    """Return the fault without the address of an object in memory, which tells nobody anything."""
+    return _TLS_OBJECT.sub("", str(fault))
 
 
 def _server(access: Access, context: str | None) -> str:
