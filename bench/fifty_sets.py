@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.beds import bed, kubernetes_version
 from bench.machine import ran_on
-from bench.operator import running
+from bench.resizer import running
 from bench.resizes import Resize, p99, scene, told
 from bench.summary import spread
 
