@@ -195,15 +195,21 @@ class Resizer:
                 self._failed,
             )
         )
+        stopping = asyncio.ensure_future(self._stopped())
         try:
-            await self._stopping.wait()
+            await asyncio.wait({workers, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if workers.done():
+                # Workers end only with the queue: a resizer that does nothing must not hold the
+                # Lease.
+                await workers
             self._queue.shut_down()
             deadline = self._clock.monotonic() + GRACE_SECONDS
             await asyncio.wait({workers}, timeout=GRACE_SECONDS)
             await self._bring_back_absent(reconcile, deadline)
         finally:
+            stopping.cancel()
             workers.cancel()
-            await asyncio.gather(workers, return_exceptions=True)
+            await asyncio.gather(workers, stopping, return_exceptions=True)
 
     async def _bring_back_absent(
         self, reconcile: Callable[[Key], Awaitable[float | None]], deadline: float
