@@ -8,7 +8,15 @@ from tests.cluster.looks import wait_killed, writes
 from tests.support.fixtures import Run
 from tests.support.operators import Crash
 from tests.support.recording import Record
-from tests.support.sets import PREFIX, Json, Sets, Snapshot, check_unharmed, statefulset
+from tests.support.sets import (
+    PREFIX,
+    Json,
+    Sets,
+    Snapshot,
+    check_unharmed,
+    make_unready,
+    statefulset,
+)
 
 DELETE: Json = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
 
@@ -57,14 +65,7 @@ def test_14_claims_left_by_a_scale_down_survive(sets: Sets, run: Run, record: Re
 def test_15_claims_of_an_unready_ordered_set_survive(sets: Sets, run: Run) -> None:
     """With Pod 0 unready the controller removes no reference; we do, and the set is recreated."""
     sets.make(statefulset(replicas=2, podManagementPolicy="OrderedReady", **DELETE))
-    condition = {"type": "Ready", "status": "False"}
-    path = f"/api/v1/namespaces/{sets.namespace}/pods/db-0/status"
-    sets.cluster.api.request(
-        "PATCH",
-        path,
-        {"status": {"conditions": [condition]}},
-        "application/strategic-merge-patch+json",
-    )
+    make_unready(sets, "db-0")
     sets.wait(lambda: sets.get("db")["status"].get("readyReplicas") == 1, "Pod 0 is not ready")
     before = Snapshot.of(sets, "db")
 

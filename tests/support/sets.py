@@ -179,6 +179,13 @@ class Sets:
         return self.status(name)
 
 
+def make_unready(sets: Sets, pod: str) -> None:
+    """Make a Pod that runs not ready, for good: nobody plays its kubelet after the start."""
+    status = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+    path = f"/api/v1/namespaces/{sets.namespace}/pods/{pod}/status"
+    sets.cluster.api.request("PATCH", path, status, "application/strategic-merge-patch+json")
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A set with its Pods and claims at one moment."""
