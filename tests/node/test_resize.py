@@ -47,16 +47,16 @@ def test_rows_1_23_92_two_volumes_of_three_pods_grow_while_they_write(
         sets.cluster.merge("sts", "db", sets.namespace, {"spec": {"replicas": 4}})
         wait_records(sets, "db-3", 1, "logs")
 
-    assert observer.statuses["db"] == [
+    assert observer.statuses("db") == [
         "Growing: data=1Gi, logs=512Mi",
         "Done: data=1Gi, logs=512Mi",
     ]
-    assert to_bytes("1Gi") <= observer.least_capacity_when_done("db", "data-")
-    assert to_bytes("512Mi") <= observer.least_capacity_when_done("db", "logs-")
+    assert to_bytes("1Gi") <= observer.least_capacity_when_done("db", "data")
+    assert to_bytes("512Mi") <= observer.least_capacity_when_done("db", "logs")
     assert template_sizes(after.statefulset) == {"data": "1Gi", "logs": "512Mi"}
     check_unharmed(before, after)
-    assert len(observer.set_uids["db"]) == 2
-    assert [len(observer.pod_uids[pod]) for pod in PODS] == [1, 1, 1]
+    assert len(observer.set_uids("db")) == 2
+    assert [len(observer.pod_uids(pod)) for pod in PODS] == [1, 1, 1]
     deletes = [sent for sent in operator.wire.changes() if sent.request.verb == "delete"]
     assert [sent.request.resource.plural for sent in deletes] == ["statefulsets", "configmaps"]
     _check_volumes(sets, "db-3", record)
@@ -217,8 +217,8 @@ def test_row_79_many_claims(sets: Sets, run: Run, observer: Observer, record: Re
         text = operator.resizer.metrics.render().decode()
 
     check_unharmed(before, Snapshot.of(sets, "db"))
-    assert observer.statuses["db"] == ["Growing: data=256Mi", "Done: data=256Mi"]
+    assert observer.statuses("db") == ["Growing: data=256Mi", "Done: data=256Mi"]
     assert set(sets.requests().values()) == {"256Mi"}
-    assert to_bytes("256Mi") == observer.least_capacity_when_done("db", "data-")
+    assert to_bytes("256Mi") == observer.least_capacity_when_done("db", "data")
     line = next(each for each in text.splitlines() if "absence_seconds_sum" in each)
     record(f"20 Pods: absent for {float(line.split()[-1]) * 1000:.0f} ms")
