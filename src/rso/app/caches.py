@@ -39,6 +39,8 @@ class Caches:
         self._metrics = metrics
         self.touch: Callable[[Key, bool], None] = lambda _key, _is_new: None
         self.forget: Callable[[Key], None] = lambda _key: None
+        # No set stands for a backup whose header is damaged: nobody else would ever tell of it.
+        self.backups_damaged: Callable[[], None] = lambda: None
         self._claim_names = ClaimIndex()
         self.backup_index = BackupIndex()
         scopes = namespaces or (None,)
@@ -175,6 +177,8 @@ class Caches:
             key = self.backup_index.remove(old.metadata.name) if old else None
         if key is not None:
             self.touch(key, True)  # noqa: FBT003  the one flag of touch
+        else:
+            self.backups_damaged()
 
 
 def _key(statefulset: StatefulSet) -> Key:

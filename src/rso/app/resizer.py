@@ -148,6 +148,7 @@ class Resizer:
         self._gatherer = gatherer
         self._caches.touch = self._touch
         self._caches.forget = self._forget
+        self._caches.backups_damaged = self._tell_damaged
         self.metrics.follow_queue(lambda: len(self._queue))
         return Reconciler(tools, executor, replacer, self._turns, self._patience)
 
@@ -244,6 +245,12 @@ class Resizer:
             },
             unreadable=len(backups.damaged()),
         )
+
+    def _tell_damaged(self) -> None:
+        """Tell of the backups that no set stands for."""
+        self._measure()
+        for backup in self._caches.backup_index.damaged():
+            self._notices.log.error("backup is damaged", backup=backup.name, why=backup.fault)
 
     def _failed(self, key: Key, error: Exception) -> None:
         log = self._notices.named(key)
