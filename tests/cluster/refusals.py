@@ -1,11 +1,11 @@
 """A resize that is refused: what is prepared, what is said, what is written, what ends it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.cluster.looks import metric, reasons, writes
 from tests.support.fixtures import Run
-from tests.support.sets import Json, Sets, Snapshot, check_unharmed, statefulset
+from tests.support.sets import Sets, Snapshot, check_unharmed, statefulset
 
 Prepare = Callable[[Sets], object]
 
@@ -28,7 +28,7 @@ class Refused:
     forbid: Prepare = nothing
     grown: int = 0
     end: str = "Done: data=2Gi"
-    manifest: Json = field(default_factory=dict)
+    storage_class: str = "instant"
 
     @property
     def reason(self) -> str:
@@ -39,8 +39,8 @@ class Refused:
 def check_refused(sets: Sets, run: Run, row: Refused) -> None:
     """Run one row: told once, nothing deleted, Pods unharmed, and the cure ends it."""
     row.prepare(sets)
-    manifest = {key: _here(value, sets) for key, value in row.manifest.items()}
-    sets.make(statefulset(**({"replicas": 2} | manifest)), settled=False)
+    storage_class = _here(row.storage_class, sets)
+    sets.make(statefulset(replicas=2, storage_class=storage_class), settled=False)
     before = Snapshot.of(sets, "db")
     row.forbid(sets)
 
@@ -62,5 +62,5 @@ def check_refused(sets: Sets, run: Run, row: Refused) -> None:
     check_unharmed(before, Snapshot.of(sets, "db"))
 
 
-def _here(value: object, sets: Sets) -> object:
-    return value.replace("{here}", sets.namespace) if isinstance(value, str) else value
+def _here(value: str, sets: Sets) -> str:
+    return value.replace("{here}", sets.namespace)

@@ -165,7 +165,7 @@ def test_while_a_create_is_refused_no_other_set_is_deleted(
         deleted = writes(operator).count("delete statefulsets")
         refusing.clear()
         for name in ("db", "other", "claims"):
-            sets.wait(lambda each=name: sets.status(each) == "Done: data=2Gi", f"{name} is done")
+            sets.wait_status(name, "Done: data=2Gi")
 
     assert {"other": True, "claims": True} == others
     assert 1 == deleted

@@ -1,12 +1,10 @@
-"""Idle means idle (O9), refusals cost little, and no set delays another one."""
+"""Idle means idle (O9), refusals cost little, and nothing of a set is told (O11)."""
 
 import dataclasses
 import json
 
 import pytest
 
-from rso.kube.transport import Request
-from tests.cluster.conftest import Interfere
 from tests.cluster.looks import is_status, metric, writes
 from tests.support.fixtures import Run
 from tests.support.operators import Operator, Sent
@@ -80,24 +78,6 @@ def test_91_a_refused_set_is_asked_about_ever_more_rarely(sets: Sets, run: Run) 
     assert 1 <= len(questions) <= 8  # pauses of 1, 2, 4, 8 ... seconds
     assert ["NotExpandable"] == told
     assert 1 == series
-
-
-def test_a_poisoned_set_delays_nobody(sets: Sets, interfere: Interfere) -> None:
-    """A set whose every request fails, and one that cannot be read, leave others alone."""
-    for name in ("poisoned", "fine"):
-        sets.make(statefulset(name, replicas=0))
-
-    def fail(request: Request) -> None:
-        if request.name == "poisoned" and request.verb in ("patch", "get"):
-            raise RuntimeError("a bug of ours")
-
-    with interfere(before=fail) as operator:
-        for name in ("poisoned", "fine"):
-            sets.annotate(name, resize_0="2Gi")
-        sets.wait_status("fine", "Done: data=2Gi")
-
-    assert "" == sets.status("poisoned")
-    assert metric(operator, "rso_reconciles_total", result="error") > 0
 
 
 CANARY = "canary-7f3a9c"

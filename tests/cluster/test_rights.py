@@ -82,7 +82,7 @@ def test_every_right_is_used_and_none_is_missing(
     )
     if is_narrow:
         bind(sets.cluster, sets.namespace, account, SETS)
-    policy = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
+    policy: Json = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
     sets.make(statefulset(replicas=1, podManagementPolicy="OrderedReady", **policy))
     make_unready(sets, "db-0")  # then only we remove the claim's reference
     scope = {"namespaces": (sets.namespace,)} if is_narrow else {}

@@ -88,7 +88,9 @@ def test_20_ordinals_start_scale_down_and_no_replicas(sets: Sets, run: Run) -> N
     sets.make(statefulset("nil", replicas=1), settled=False)
     for name, replicas in (("off", 1), ("nil", 0)):
         sets.cluster.merge("statefulset", name, sets.namespace, {"spec": {"replicas": replicas}})
-        sets.wait(lambda n=name, r=replicas: len(sets.pods(n)) == r, f"{name} is scaled down")
+
+    sets.wait(lambda: len(sets.pods("off")) == 1, "off is scaled down")
+    sets.wait(lambda: not sets.pods("nil"), "nil is scaled down")
 
     with run():
         for name in ("off", "nil"):
@@ -196,7 +198,7 @@ def test_68_a_claim_refused_halfway_is_told_and_a_smaller_wish_ends_it(
     sets.cluster.merge("pvc", "data-db-0", sets.namespace, bigger)
     sets.cluster.apply(quota, sets.namespace)
     sets.wait(
-        lambda: sets.cluster.get("resourcequota", "small", sets.namespace)["status"].get("used"),
+        lambda: "used" in sets.cluster.list("resourcequota", sets.namespace)[0]["status"],
         "the quota counts",
     )
 
