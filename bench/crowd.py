@@ -51,7 +51,7 @@ def _models(cluster: Cluster) -> tuple[Json, Json]:
     name = "model"
     manifest = statefulset(name, sizes={"data": SIZE})
     manifest["metadata"]["labels"] = _labels(name)
-    manifest["spec"]["template"]["metadata"]["labels"] |= _labels(name)
+    manifest["spec"]["template"]["metadata"]["labels"] = {"app": name} | _labels(name)
     manifest["metadata"]["annotations"] = {
         "kubectl.kubernetes.io/last-applied-configuration": json.dumps(manifest),
         "meta.helm.sh/release-name": name,
@@ -61,7 +61,7 @@ def _models(cluster: Cluster) -> tuple[Json, Json]:
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": f"data-{name}-0", "labels": {"app": name}},
+        "metadata": {"name": f"data-{name}-0", "labels": {"app": name} | _labels(name)},
         "spec": manifest["spec"]["volumeClaimTemplates"][0]["spec"] | {"volumeName": "pvc-x"},
     }
     made = cluster.apply(claim, namespace)
@@ -126,7 +126,7 @@ def _entries(models: tuple[Json, Json], number: int) -> Iterator[tuple[str, byte
         )
 
 
-def _copy(  # noqa: PLR0913  what a copy differs in
+def _copy(
     body: Json, namespace: str, name: str, old: str, new: str, annotations: dict[str, str]
 ) -> bytes:
     text = json.dumps(body).replace(f'"{old}"', f'"{new}"').replace(f'\\"{old}\\"', f'\\"{new}\\"')

@@ -8,30 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from rso.core.names import STATUS, is_ours
-
-
-class OwnAnnotations(dict[str, str]):
-    """The annotations under our prefix; those of others are dropped while decoding."""
-
-
-class Labels(dict[str, str]):
-    """Labels with interned keys and values, since claims of one set share them."""
-
-
-def decode_hook(kind: type, value: Any) -> Any:  # noqa: ANN401  msgspec's signature
-    """Build the mappings above for msgspec.
-
-    Raises: TypeError, when the value is no mapping of strings.
-    """
-    if value is None:
-        value = {}
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise TypeError("not a map of strings")
-    if kind is OwnAnnotations:
-        return OwnAnnotations((key, text) for key, text in value.items() if is_ours(key))
-    return Labels((sys.intern(key), sys.intern(text)) for key, text in value.items())
+from rso.core.mappings import Labels as Labels  # noqa: PLC0414  part of the models
+from rso.core.mappings import OwnAnnotations as OwnAnnotations  # noqa: PLC0414  likewise
+from rso.core.mappings import Quantities as Quantities  # noqa: PLC0414  likewise
+from rso.core.mappings import decode_hook as decode_hook  # noqa: PLC0414  likewise
+from rso.core.names import STATUS
 
 
 class Struct(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -62,6 +45,10 @@ class Metadata(Struct, frozen=True):
     owner_references: tuple[OwnerReference, ...] = ()
     finalizers: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "namespace", sys.intern(self.namespace))
+        force_setattr(self, "finalizers", tuple(map(sys.intern, self.finalizers)))
+
     @property
     def is_deleting(self) -> bool:
         return self.deletion_timestamp is not None
@@ -75,7 +62,7 @@ class Metadata(Struct, frozen=True):
 class Resources(Struct, frozen=True):
     """Requests; values are quantities as text."""
 
-    requests: dict[str, str] = {}
+    requests: Quantities = Quantities()
 
     @property
     def storage(self) -> str:
@@ -89,6 +76,10 @@ class ClaimSpec(Struct, frozen=True):
     storage_class_name: str | None = None
     volume_name: str = ""
     resources: Resources = Resources()
+
+    def __post_init__(self) -> None:
+        name = self.storage_class_name
+        force_setattr(self, "storage_class_name", name and sys.intern(name))
 
 
 class ClaimTemplate(Struct, frozen=True):
@@ -174,9 +165,9 @@ class ClaimStatus(Struct, frozen=True):
     """How far a claim is; sizes are quantities as text."""
 
     phase: str = ""
-    capacity: dict[str, str] = {}
-    allocated_resources: dict[str, str] = {}
-    allocated_resource_statuses: dict[str, str] = {}
+    capacity: Quantities = Quantities()
+    allocated_resources: Quantities = Quantities()
+    allocated_resource_statuses: Quantities = Quantities()
     conditions: tuple[Condition, ...] = ()
 
     @property
@@ -218,7 +209,7 @@ class StorageClass(Struct, frozen=True):
 class VolumeSpec(Struct, frozen=True):
     """The size of a volume."""
 
-    capacity: dict[str, str] = {}
+    capacity: Quantities = Quantities()
 
 
 class Volume(Struct, frozen=True):

@@ -214,16 +214,20 @@ class Informer(Generic[T]):
     def _merge(self, listing: Listing[T]) -> None:
         for _ in range(listing.undecodable):
             self._on_undecodable()
-        exists = {_identity(item) for item in listing.items}
-        exists |= {(item.namespace, item.name, item.uid) for item in listing.skipped}
-        for old in self.values():
-            if _identity(old) not in exists:
-                self._remove(old.metadata.namespace, old.metadata.name)
+        if self._objects:  # the first list can be long, and has nothing to compare with
+            self._remove_missing(listing)
         for item in listing.items:
             self._put(item)
         self._version = listing.resource_version
         self.last_seen = self._clock.monotonic()
         self.synced.set()
+
+    def _remove_missing(self, listing: Listing[T]) -> None:
+        exists = {_identity(item) for item in listing.items}
+        exists |= {(item.namespace, item.name, item.uid) for item in listing.skipped}
+        for old in self.values():
+            if _identity(old) not in exists:
+                self._remove(old.metadata.namespace, old.metadata.name)
 
     def _put(self, new: T) -> None:
         namespace, name = new.metadata.namespace, new.metadata.name
