@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MIB = 2**20
 LEAST_LOG_LINES, MOST_LOG_LINES = 2, 10
 OTHER_LINES = 10  # of the picture: frame, headings, the set, the wish
-BAR_WIDTH = 13
+BAR_WIDTH = 10
 GROWN_RATIO = 0.9  # a file system has books of its own in its volume
 REFRESHES_PER_SECOND = 8
 POLL_SECONDS = 0.1

@@ -1,6 +1,7 @@
 """The demo: it tells the truth, and leaves nothing behind."""
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -9,11 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from rich.console import Console, RenderableType
 
 from testbed.api import Object
 from testbed.cache import HERE, cache_directory, locked
 from testbed.demo import scene as demo
+from testbed.demo.lines import parse
 from testbed.demo.scene import DONE, NEW_POD, NEW_SIZE, OLD_SIZE, PODS, PREFIX, Scene
+from testbed.demo.screen import facts, pods_table
+from testbed.demo.steps import Steps
 from testbed.demo.summary import checks, times
 from testbed.fixtures import need_bed
 from testbed.process import wait_until
@@ -174,6 +179,57 @@ def test_a_journal_that_tells_of_a_fault(changes: dict[str, tuple[str]], promise
     journals["db-1"] = replace(journals["db-1"], **changes)  # type: ignore[arg-type]  # any field
 
     assert [promise] == broken(good_scene(), journals)
+
+
+def drawn(part: RenderableType) -> str:
+    """Return what a terminal of 80 columns shows inside the frame of the picture."""
+    console = Console(file=io.StringIO(), width=76, color_system=None)
+    console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_table_fits_a_small_terminal() -> None:
+    """In 80 columns nothing of the table is cut, also with five digits of records."""
+    scene = good_scene()
+    for name in PODS:
+        scene.see_pod(BEGAN, "MODIFIED", pod(name, uid="0123456789"))
+        scene.see_record(name, record(12345, 960))
+    table = drawn(pods_table(scene))
+
+    assert "…" not in table
+    for words in ("01234567", "1Gi   1Gi", "960 MiB", "12345", "restarts", "records"):
+        assert words in table
+
+
+def test_without_a_terminal_only_changes_are_told() -> None:
+    """New records alone say nothing; a new size, uid, restart or status does."""
+    scene, steps = good_scene(), Steps()
+    before = facts(steps, scene)
+    scene.see_record("db-0", record(99, 236))
+    same = facts(steps, scene)
+    scene.see_record("db-0", record(100, 960))
+
+    assert before == same
+    assert {"Pod db-0"} == {
+        key for key, words in facts(steps, scene).items() if before[key] != words
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        pytest.param(
+            '{"time":"2026-01-01T00:00:00.500Z","message":"claim grows","uid":"x","old":"1Gi"}',
+            "claim grows old=1Gi",
+            id="a line of the operator",
+        ),
+        pytest.param("Traceback", "Traceback", id="a line of something else"),
+    ],
+)
+def test_the_operators_log_in_words(line: str, text: str) -> None:
+    """A person reads the message and what differs; other lines stay as they are."""
+    assert text == parse(line).text
 
 
 @pytest.fixture
