@@ -28,6 +28,7 @@ from rso.core.world import Backup, Key, Live, Saved, World
 from rso.kube.errors import (
     AlreadyExists,
     ApiError,
+    Conflict,
     KubeError,
     MayNotWrite,
     NotFound,
@@ -40,6 +41,10 @@ EVEN_POLLS = 20
 LONGEST_POLL_SECONDS = 1.0
 # After that the worker is given back; the backup's label brings the set back all the same.
 ABSENT_SECONDS = 40.0
+
+
+class _DeletedByUser(Conflict):
+    """We orphan; whoever wants a set's Pods gone first has deleted it for good."""
 
 
 class Replacer:
@@ -85,7 +90,7 @@ class Replacer:
         saved = world.answers.backups.get(backup.uid) if backup else None
         if backup is None or not isinstance(saved, Saved):
             return None
-        live = await self._still_as_saved(world.key, step.uid, saved)
+        live = await self._still_as_saved(world, step.uid, saved)
         if live is None:
             return None
         was_labelled = backup.phase is Phase.DELETING
@@ -97,6 +102,9 @@ class Replacer:
             async with asyncio.timeout(ABSENT_SECONDS):
                 await self._gone(world.key, live.uid)
                 created = await self._create(world, backup, saved)
+        except _DeletedByUser:
+            await self._executor.delete_backup(world.key, backup)
+            raise
         finally:
             absence = self._tools.clock.monotonic() - started
         self._tools.metrics.absent_for(absence)
@@ -105,11 +113,19 @@ class Replacer:
             await self._complete(world, backup, saved, created)
         return absence
 
-    async def _still_as_saved(self, key: Key, uid: str, saved: Saved) -> Live | None:
-        """Return the set just read, if it equals its backup."""
-        live = await self._tools.gatherer.questions.live(key)
+    async def _still_as_saved(self, world: World, uid: str, saved: Saved) -> Live | None:
+        """Return the set just read, if it equals its backup.
+
+        Raises: Conflict, when anything about it has changed since its Pods were found quiet. A Pod
+        that was made meanwhile may be too young to be orphaned (T7), and only what comes after
+        this look is caught by the version that the DELETE carries.
+        """
+        live = await self._tools.gatherer.questions.live(world.key)
         if live.uid != uid or "deletionTimestamp" in live.object["metadata"]:
             return None
+        seen = world.statefulset.metadata.resource_version if world.statefulset else ""
+        if live.resource_version != seen:
+            raise Conflict(409, "Conflict", "the set has changed since its Pods were looked at")
         return live if successor.is_same(saved.object, live.object) else None
 
     async def _delete(self, world: World, live: Live, backup: Backup, *, is_first: bool) -> bool:
@@ -142,7 +158,10 @@ class Replacer:
         return live.uid == uid and "orphan" in metadata.get("finalizers", [])
 
     async def _gone(self, key: Key, uid: str) -> None:
-        """Return when the set has gone, told by the watch or by the poll beside it."""
+        """Return when the set has gone, told by the watch or by the poll beside it.
+
+        Raises: Conflict, when its user deletes it meanwhile, its Pods first.
+        """
         watch = asyncio.ensure_future(self._wait_gone(key, uid))
         poll = asyncio.ensure_future(self._poll_gone(key, uid))
         try:
@@ -151,6 +170,8 @@ class Replacer:
             watch.cancel()
             poll.cancel()
             await asyncio.gather(watch, poll, return_exceptions=True)
+        if not poll.cancelled() and isinstance(poll.exception(), _DeletedByUser):
+            poll.result()
 
     async def _poll_gone(self, key: Key, uid: str) -> None:
         async for _ in self._looks():
@@ -160,6 +181,8 @@ class Replacer:
                 return
             if found.metadata.uid != uid:
                 return
+            if "foregroundDeletion" in found.metadata.finalizers:
+                raise _DeletedByUser(409, "Conflict", "the set is deleted by its user")
 
     async def _looks(self) -> AsyncIterator[None]:
         """Yield at once, then every 5 ms twenty times, then after pauses that grow to a second."""

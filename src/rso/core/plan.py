@@ -28,7 +28,7 @@ from rso.core.actions import (
 )
 from rso.core.claims import Tracked, largest_requests, own_claims
 from rso.core.model import StatefulSet
-from rso.core.names import WAITING, WHEN_DELETED, Note, Reason
+from rso.core.names import WAITING, WHEN_DELETED, Note, Phase, Reason
 from rso.core.policy import (
     RETENTION_POLICIES,
     Fault,
@@ -114,7 +114,7 @@ def _leave(
     world: World, statefulset: StatefulSet, targets: tuple[Target, ...], decision: Decision
 ) -> Decision:
     """Undo what a recreate that does not go on has prepared, then tell, then decide."""
-    if not (isinstance(decision, _ASKS) or _goes_on(decision)):
+    if not (isinstance(decision, _ASKS) or _goes_on(world, decision)):
         backup = world.own_backup()
         if backup is not None and not _is_unreadable(decision):
             return DropBackup(backup.name, Note.BACKUP_DROPPED, "the recreate does not go on")
@@ -129,13 +129,20 @@ def _is_unreadable(decision: Decision) -> bool:
     return isinstance(decision, Blocked) and decision.reason is Reason.BACKUP_UNREADABLE
 
 
-def _goes_on(decision: Decision) -> bool:
-    """Return whether a decision lies beyond the Retain step, or only waits there."""
+def _goes_on(world: World, decision: Decision) -> bool:
+    """Return whether a decision lies beyond the Retain step, or only waits there.
+
+    Who must wait for quiet with a backup that already says `deleting` (a crash before the DELETE)
+    saves again later: meanwhile the set must not come back if its user deletes it, and it must
+    not hold the turn of others.
+    """
     if isinstance(decision, (*_BEYOND_RETAIN, DropBackup)):
         return True
     if not isinstance(decision, Wait):
         return False
-    return decision.reason in (None, Reason.NOT_QUIET)
+    backup = world.own_backup()
+    is_marked = backup is not None and backup.phase is Phase.DELETING
+    return decision.reason is None or (decision.reason is Reason.NOT_QUIET and not is_marked)
 
 
 def _with_status(world: World, targets: tuple[Target, ...], decision: Decision) -> Decision:
