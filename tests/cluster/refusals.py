@@ -7,6 +7,7 @@ from tests.cluster.looks import metric, reasons, writes
 from tests.support.fixtures import Run
 from tests.support.sets import Sets, Snapshot, check_unharmed, statefulset
 
+NAME = "rso_blocked_statefulsets"
 Prepare = Callable[[Sets], object]
 
 
@@ -49,16 +50,15 @@ def check_refused(sets: Sets, run: Run, row: Refused) -> None:
         head, reason, sentence = sets.wait_status("db", row.status[:12]).split(": ", 2)
         told = sets.wait_event("db", row.reason)
         written = writes(operator)
-        blocked = metric(operator, "rso_blocked_statefulsets", reason=row.reason)
+        sets.wait(lambda: metric(operator, NAME, reason=row.reason) == 1, "it is counted")
         row.cure(sets)
         sets.wait(lambda: sets.status("db") == row.end, f"the status is {row.end}")
-        unblocked = metric(operator, "rso_blocked_statefulsets")
+        sets.wait(lambda: metric(operator, NAME) == 0, "it is not counted any more")
 
     assert _here(row.status, sets) == f"{head}: {reason}: {sentence}"
     assert sentence == told
     assert [row.reason] == [each for each in reasons(sets, "db") if each == row.reason]
     assert ["patch persistentvolumeclaims"] * row.grown == written
-    assert (1, 0) == (blocked, unblocked)
     check_unharmed(before, Snapshot.of(sets, "db"))
 
 

@@ -8,6 +8,7 @@ from tests.cluster.looks import metric, reasons, writes
 from tests.support.fixtures import Run
 from tests.support.sets import Sets, statefulset
 
+NAME = "rso_blocked_statefulsets"
 EXAMPLES = "for example 10Gi, 1.5Ti or 500G"
 UNITS = "(units: Ki Mi Gi Ti Pi Ei, k M G T P E)"
 
@@ -145,15 +146,14 @@ def test_a_bad_wish_changes_nothing(sets: Sets, run: Run, bad: BadWish) -> None:
     with run() as operator:
         sets.annotate("db", **bad.wish)
         status = sets.wait_status("db", "Blocked")
-        blocked = metric(operator, "rso_blocked_statefulsets", reason=bad.reason)
+        sets.wait(lambda: metric(operator, NAME, reason=bad.reason) == 1, "it is counted")
         told = sets.wait_event("db", bad.reason)
         sets.annotate("db", **bad.cure)
         sets.wait(lambda: not sets.status("db").startswith("Blocked"), "the refusal has ended")
-        sets.wait(lambda: metric(operator, "rso_blocked_statefulsets") == 0, "no set is blocked")
+        sets.wait(lambda: metric(operator, NAME) == 0, "no set is blocked")
 
     assert bad.status == status
     assert status.removeprefix(f"Blocked: {bad.reason}: ") == told
-    assert blocked == 1
     assert [bad.reason] == [each for each in reasons(sets, "db") if each == bad.reason]
     assert writes(operator) == []
     assert before["metadata"]["uid"] == sets.get("db")["metadata"]["uid"]
