@@ -144,9 +144,10 @@ class Sets:
         """Return whether every Pod is ready and every claim is bound."""
         found = self.get(name)
         replicas = found["spec"]["replicas"]
-        observed = (
-            found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"]
-        )
+        # The controller may write the last status of a deleted set to its successor, whose
+        # generation begins anew: then observedGeneration stays ahead (seen on 1.37.2).
+        status = found.get("status", {})
+        observed = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
         claims = self.claims().values()
         is_bound = all(claim["status"]["phase"] == "Bound" for claim in claims)
         return observed and found["status"].get("readyReplicas", 0) == replicas and is_bound

@@ -1,0 +1,34 @@
+"""Acts in the gap of a recreate, exactly once."""
+
+from collections.abc import Callable
+
+from rso.kube.transport import Request, Response
+from tests.support.sets import Sets
+
+
+class Once:
+    """Acts once, at the first request that deletes a StatefulSet."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+        self.is_done = False
+
+    def before(self, request: Request) -> None:
+        """Act before the request is sent."""
+        if deletes_set(request) and not self.is_done:
+            self.is_done = True
+            self._act()
+
+    def after(self, request: Request, _: Response) -> None:
+        """Act after the server has answered."""
+        self.before(request)
+
+
+def deletes_set(request: Request) -> bool:
+    """Return whether a request deletes a StatefulSet."""
+    return request.verb == "delete" and request.resource.plural == "statefulsets"
+
+
+def wait_gone(sets: Sets) -> None:
+    """Return when the set `db` has gone."""
+    sets.wait(lambda: sets.find("db") is None, "the set has gone")
