@@ -10,6 +10,7 @@ import pytest
 from testbed.api import ApiRefusal
 from testbed.csi.volumes import DRIVER_NAME
 from testbed.process import BedError
+from tests.cluster.looks import metric
 from tests.node.database import (
     MIB,
     database,
@@ -53,14 +54,18 @@ def make_class(sets: Sets) -> Iterator[MakeClass]:
 def test_row_69_a_wish_over_the_drivers_maximum(
     sets: Sets, run: Run, make_class: MakeClass, operator_namespace: str, observer: Observer
 ) -> None:
-    """Nothing is saved or deleted; a lowered wish is followed, and its quota is given back."""
+    """Nothing is saved or deleted; a wish lowered enough is followed and frees its quota."""
     sets.cluster.apply(_quota(), sets.namespace)
     sets.make(database(volumes={"data": (make_class(maxSize="600Mi"), "300Mi")}))
 
-    with run():
+    with run() as operator:
         sets.annotate("db", resize_0="1Gi")
         status = sets.wait_status("db", "Blocked")
         kept = sets.cluster.list("configmap", operator_namespace)
+        looks = metric(operator, "rso_reconciles_total")
+        sets.annotate("db", resize_0="200Mi")
+        sets.wait(lambda: metric(operator, "rso_reconciles_total") > looks + 1, "two more looks")
+        too_low = sets.status("db")
         sets.annotate("db", resize_0="500Mi")
         sets.wait_status("db", "Done")
 
@@ -68,6 +73,7 @@ def test_row_69_a_wish_over_the_drivers_maximum(
         "Blocked: Infeasible: the storage of claim data-db-0 cannot grow to the 1Gi that it asks "
         "for; lower the wish to a size above 300Mi and below 1Gi; nothing was deleted"
     )
+    assert status == too_low
     assert [] == [each["metadata"]["name"] for each in kept if _is_backup(each)]
     assert len(observer.set_uids("db")) == 2
     assert sets.requests() == {"data-db-0": "500Mi"}
