@@ -60,8 +60,11 @@ class Wire:
     """The transport of a test: narrows, records, and lets a test interfere.
 
     `before(request)` and `after(request, response)` may raise `Crash`, which kills the operator,
-    or another error, which is then this request's.
+    or another error, which is then this request's. `rewrite` may send another request instead, as
+    an operator with a bug would.
     """
+
+    rewrite: Callable[[Request], Request] | None = None
 
     def __init__(
         self,
@@ -86,6 +89,8 @@ class Wire:
             self._alive()
             if self._before:
                 self._before(request)
+            if self.rewrite:
+                request = self.rewrite(request)
             response = await self._transport.send(request)
             status = response.status
             answer = response.body if request.changes else b""

@@ -352,7 +352,10 @@ def _claims(snapshot: Snapshot) -> dict[str, Json]:
 
 def _young_pods(case: Evidence, delete: State) -> Iterator[str]:
     """Yield the Pods that were too young when the set was deleted (kubernetes.md S7)."""
-    at = datetime.fromisoformat(delete.object["metadata"]["deletionTimestamp"])
+    deleted = delete.object["metadata"].get("deletionTimestamp")
+    if deleted is None:  # gone at once: O6 tells that nothing was orphaned
+        return
+    at = datetime.fromisoformat(deleted)
     for pod in case.history.before(PODS, delete.version).values():
         born = datetime.fromisoformat(pod.object["metadata"]["creationTimestamp"])
         if (at - born).total_seconds() < YOUNG_SECONDS - 1:  # both times are whole seconds
