@@ -8,16 +8,18 @@ from msgspec.structs import replace
 
 from rso.core.actions import (
     AskPods,
+    DropBackup,
     Wait,
 )
 from rso.core.gate import quiet_fault, stale_references
-from rso.core.names import Reason
+from rso.core.names import Phase, Reason
 from rso.core.plan import plan
 from rso.core.world import World
 from tests.factories import (
     NOW,
     UID,
     Json,
+    backup,
     claim,
     grown,
     outcome,
@@ -132,6 +134,19 @@ def test_a_set_that_is_not_quiet_is_looked_at_again_soon() -> None:
 
     sentence = "the claims have grown; the template follows: Pod db-2 is missing"
     assert Wait(sentence, Reason.NOT_QUIET, 1.0) == plan(start)
+
+
+@pytest.mark.parametrize(("phase", "is_kept"), [(None, True), (Phase.DELETING, False)])
+def test_who_waits_for_quiet_keeps_no_label_of_a_delete(
+    phase: Phase | None,
+    is_kept: bool,  # noqa: FBT001  a table
+) -> None:
+    """After a crash between label and DELETE the set must not come back, nor hold the turn."""
+    start = with_answers(ready(backups=(backup(phase=phase),)), pods=pods(pod("db-0")))
+    found = outcome(start)
+
+    assert is_kept == isinstance(found, Wait)
+    assert is_kept != isinstance(found, DropBackup)
 
 
 @pytest.mark.parametrize(
