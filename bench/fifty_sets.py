@@ -12,7 +12,7 @@ from bench.summary import spread
 
 QPS = ((20, 30), (200, 400))
 SETS = 50
-ROUNDS = 3
+ROUNDS = 4
 REST_SECONDS = 5.0  # the controllers adopt the last sets, and may send a full burst again
 GOALS = {"absence_seconds.p99": 0.15, "all_done_seconds.max": 20.0}
 

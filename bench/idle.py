@@ -11,8 +11,8 @@ from bench.resizer import Cost, running
 from testbed.cluster import Cluster
 
 SETS = (1_000, 10_000)
-SETTLE_SECONDS = 30.0
-IDLE_SECONDS = 120.0
+SETTLE_SECONDS = 15.0
+IDLE_SECONDS = 60.0
 GOALS = {"rss_mib": 120, "cpu_seconds_a_minute": 0.5, "other_requests_a_minute": 0}
 # No other controller: none would know what to do with so many sets without Pods.
 FLAGS = ("--controller-manager-flag=--controllers=namespace-controller",)

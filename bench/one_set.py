@@ -10,8 +10,8 @@ from bench.resizer import running
 from bench.resizes import Resize, median, p99, scene, told
 
 QPS = ((20, 30), (200, 400))
-RUNS = 40
-REST_SECONDS = 2.0  # so long until the controllers may send a full burst again
+RUNS = 30
+REST_SECONDS = 1.5  # so long until the controllers may send a full burst again
 GOALS = {
     "wish_to_recreated_without_volumes_seconds.p50": 0.3,
     "absence_seconds.p99": 0.1,
