@@ -110,4 +110,5 @@ def test_87_nobody_writes_after_the_lease_is_lost(
         sum(count(each, words) for each in (operator, other))
         for words in ("delete statefulsets", "create statefulsets")
     ]
-    assert [1, 1] == total
+    assert max(total) <= 1  # the request in flight may be done although its answer was lost
+    assert template_sizes(sets.get("db")) == {"data": "2Gi"}
