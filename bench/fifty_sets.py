@@ -25,15 +25,19 @@ def measure(state: Path | None) -> list[dict[str, Any]]:
 def _measure(state: Path | None, qps: int, burst: int) -> dict[str, Any]:
     flags = (f"--controller-qps={qps}", f"--controller-burst={burst}")
     with bed(state, "--storage", "--fake-nodes=3", *flags) as cluster:
-        machine = ran_on(kubernetes_version(cluster))
         with running(cluster), scene(cluster, SETS) as stage:
             rounds: list[list[Resize]] = []
             for number in range(ROUNDS):
                 rounds.append(stage.resize(f"{number + 2}Gi"))
                 time.sleep(REST_SECONDS)
+            machine = ran_on(kubernetes_version(cluster))  # with the load of these minutes
     every = [each for resizes in rounds for each in resizes]
     all_done = [
         max(each.done for each in resizes) - min(each.wished for each in resizes)
+        for resizes in rounds
+    ]
+    all_recreated = [
+        max(each.recreated for each in resizes) - min(each.wished for each in resizes)
         for resizes in rounds
     ]
     worst = max(p99([each.absence for each in resizes]) for resizes in rounds)
@@ -43,6 +47,7 @@ def _measure(state: Path | None, qps: int, burst: int) -> dict[str, Any]:
         "options": {"sets": SETS, "pods": 3, "rounds": ROUNDS, "qps": qps, "burst": burst},
         "values": {
             **told(every),
+            "all_recreated_seconds": spread(all_recreated),
             "all_done_seconds": spread(all_done),
             "worst_round_absence_p99_seconds": worst,
         },
