@@ -24,13 +24,16 @@ def measure(state: Path | None) -> list[dict[str, Any]]:
 
 def _measure(state: Path | None, qps: int, burst: int) -> dict[str, Any]:
     flags = (f"--controller-qps={qps}", f"--controller-burst={burst}")
-    with bed(state, "--storage", "--fake-nodes=3", *flags) as cluster:
-        with running(cluster), scene(cluster, SETS) as stage:
-            rounds: list[list[Resize]] = []
-            for number in range(ROUNDS):
-                rounds.append(stage.resize(f"{number + 2}Gi"))
-                time.sleep(REST_SECONDS)
-            machine = ran_on(kubernetes_version(cluster))  # with the load of these minutes
+    with (
+        bed(state, "--storage", "--fake-nodes=3", *flags) as cluster,
+        running(cluster),
+        scene(cluster, SETS) as stage,
+    ):
+        rounds: list[list[Resize]] = []
+        for number in range(ROUNDS):
+            rounds.append(stage.resize(f"{number + 2}Gi"))
+            time.sleep(REST_SECONDS)
+        machine = ran_on(kubernetes_version(cluster))  # with the load of these minutes
     every = [each for resizes in rounds for each in resizes]
     all_done = [
         max(each.done for each in resizes) - min(each.wished for each in resizes)

@@ -25,13 +25,16 @@ def measure(state: Path | None) -> list[dict[str, Any]]:
 
 def _measure(state: Path | None, qps: int, burst: int) -> dict[str, Any]:
     flags = (f"--controller-qps={qps}", f"--controller-burst={burst}")
-    with bed(state, "--storage", "--fake-nodes=3", *flags) as cluster:
-        with running(cluster), scene(cluster, 1) as stage:
-            resizes: list[Resize] = []
-            for number in range(RUNS):
-                resizes += stage.resize(f"{number + 2}Gi")
-                time.sleep(REST_SECONDS)
-            machine = ran_on(kubernetes_version(cluster))  # with the load of these minutes
+    with (
+        bed(state, "--storage", "--fake-nodes=3", *flags) as cluster,
+        running(cluster),
+        scene(cluster, 1) as stage,
+    ):
+        resizes: list[Resize] = []
+        for number in range(RUNS):
+            resizes += stage.resize(f"{number + 2}Gi")
+            time.sleep(REST_SECONDS)
+        machine = ran_on(kubernetes_version(cluster))  # with the load of these minutes
     own = [each.recreated - each.wished - each.volumes for each in resizes]
     return {
         "figure": "one-set",
