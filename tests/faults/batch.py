@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rso.app.keys import load_keys
 from testbed.cluster import Cluster
@@ -79,11 +79,18 @@ class Batch:
         end = end_state(Snapshot.of(scene.sets, "db"))
         return Reference(recorded, end, self.judge(scene, None))
 
-    def play(self, scene: Scene, reference: Reference, name: str, fault: Fault) -> Outcome:
+    def play(
+        self,
+        scene: Scene,
+        reference: Reference,
+        name: str,
+        fault: Fault,
+        **settings: Any,  # noqa: ANN401  of the operator that is struck
+    ) -> Outcome:
         """Play one case to its rest, and judge it."""
         scene.wish()
         try:
-            fired = scene.strike(fault)
+            fired = scene.strike(fault, **settings)
             scene.finish()
             found = self.judge(scene, reference.end)
         except AssertionError as error:

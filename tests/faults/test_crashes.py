@@ -64,3 +64,24 @@ def case_id(shape: Shape, recorded: list[Point], point: Point, position: Positio
 def kind_of(point: Point, position: Position) -> str:
     """Return under which class a case counts."""
     return "class A" if point.is_essential and position in KILLS else "extras"
+
+
+@pytest.mark.timeout(300)
+def test_lease_and_event_writes_are_no_worse(batch: Batch, count: Count) -> None:
+    """A death at a write of the Lease or of an Event is like any other."""
+    shape = Shape(1, 1)
+    cases = [(write, each) for write in ("create leases", "create events") for each in KILLS]
+    first, *others = batch.scenes(shape, len(cases) + 1)
+    reference = batch.play_without_fault(first)
+
+    def play(item: tuple[tuple[str, Position], Scene]) -> Outcome:
+        (write, position), scene = item
+        point = Point(write)
+        name = f"{shape.id}-X-{point.slug}.{position}"
+        return batch.play(scene, reference, name, Fault(point, position), leader_elect=True)
+
+    outcomes = batch.together(list(zip(cases, others, strict=True)), play)
+    for outcome in outcomes:
+        count("extras", shape.id, outcome.result)
+
+    assert [each.complaint for each in outcomes if each.result != "survived"] == []
