@@ -1,7 +1,9 @@
 """Single moments in which a recreate could do harm, each built on purpose."""
 
+import contextlib
+import fcntl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
 from tests.faults.batch import Batch
-from tests.support.faults import Fault, Interruption, Point, Position, write_name
+from tests.support.faults import Fault, Point, Position, write_name
 from tests.support.history import PODS, SETS
 from tests.support.scene import Scene, Shape
 
@@ -34,6 +36,18 @@ def test_no_set_is_deleted_over_a_young_pod(batch: Batch) -> None:
     assert replaced.is_done
     assert (at - born).total_seconds() >= 4  # both times are whole seconds
     assert not [each for each in scene.history.of(PODS) if each.is_deleting][2:]
+
+
+@contextlib.contextmanager
+def stopped(cluster: Cluster) -> Iterator[None]:
+    """Stop the controller manager, one test at a time: they share it."""
+    with cluster.bed.path("controller-manager.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cluster.signal("kube-controller-manager", "STOP")
+        try:
+            yield
+        finally:
+            cluster.signal("kube-controller-manager", "CONT")
 
 
 class OnLook:
@@ -78,13 +92,10 @@ def test_a_slow_controller_manager_delays_the_set_only(
     scene, other = batch.scenes(Shape(1, 1), 2)
     reference = batch.play_without_fault(other)
     scene.wish()
-    cluster.signal("kube-controller-manager", "STOP")
-    try:
+    with stopped(cluster):
         fired = scene.strike(Fault(Point("delete"), position))
         operator = scene.operator().start()
         going = scene.sets.get("db")["metadata"].get("finalizers")
-    finally:
-        cluster.signal("kube-controller-manager", "CONT")
     scene.wait(scene.is_at_rest, "everything is at rest")
     operator.stop()
 
@@ -139,12 +150,9 @@ def test_a_deletion_by_the_user_while_the_set_goes_is_his(batch: Batch, cluster:
             scene.cluster.delete("statefulset", "db", scene.namespace, "Foreground")
             is_asked.set()
 
-    slow = Interruption(Point("delete"), lambda: cluster.signal("kube-controller-manager", "STOP"))
-    operator = scene.operator(before=slow.before, after=delete).start()
-    try:
+    with stopped(cluster):
+        operator = scene.operator(after=delete).start()
         scene.wait(is_asked.is_set, "the user deletes the set")
-    finally:
-        cluster.signal("kube-controller-manager", "CONT")
     scene.wait(lambda: not scene.backups(), "the backup is dropped")
     scene.wait(lambda: scene.sets.find("db") is None, "the set has gone")
     operator.stop()

@@ -22,7 +22,7 @@ from tests.support.sets import Sets, Snapshot, statefulset
 Json = dict[str, Any]
 CANARY = "canary-4711-in-env-args-and-annotation"
 RESYNCS = 10
-REST_SECONDS = 60.0
+REST_SECONDS = 120.0  # a loaded machine and a throttled controller manager
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Scene:
 
     def settle(self) -> None:
         """Return when the set is quiet; from here on its state counts as the initial one."""
-        self.sets.wait(lambda: self.sets.is_ready("db"), "the set is ready")
+        self.sets.wait(lambda: self.sets.is_ready("db"), "the set is ready", REST_SECONDS)
         self.sets.wait(lambda: self.sets.is_settled("db"), "its Pods are quiet")
         self.initial = Snapshot.of(self.sets, "db")
 
