@@ -11,6 +11,7 @@ from rso.core.actions import (
     Done,
     DropBackup,
     GrowClaim,
+    RenewGeneration,
     Replace,
     SaveBackup,
     SetRetain,
@@ -25,6 +26,7 @@ from rso.core.plan import plan
 from rso.core.played import patch_set
 from rso.core.world import World
 from tests.core.courses import (
+    DELETE_POLICY,
     WISH,
     assert_is_safe,
     deleting_set,
@@ -99,6 +101,18 @@ def test_claims_that_would_go_with_their_set_are_kept_first() -> None:
 
     expected = [SetRetain, Unreference, Unreference, Unreference, SaveBackup, Replace]
     assert expected == steps[steps.index(SetRetain) : steps.index(Replace) + 1]
+
+
+def test_a_status_that_is_ahead_holds_nothing_up() -> None:
+    """The generation rises until the status tells the truth, then the policy changes."""
+    live = whole_set(WISH, spec=DELETE_POLICY, status={"observedGeneration": 3})
+
+    found = fold(world(live))
+
+    steps = [type(each) for each in found if isinstance(each, Step)]
+    kept = [each for each in steps if each in (RenewGeneration, SetRetain, Replace)]
+    assert [RenewGeneration, SetRetain, Replace] == kept
+    assert Done() == found[-1]
 
 
 def test_the_retention_policy_comes_back() -> None:

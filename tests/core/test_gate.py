@@ -10,6 +10,7 @@ from rso.core.actions import (
     AskProof,
     Blocked,
     DropBackup,
+    RenewGeneration,
     Replace,
     SaveBackup,
     SetRetain,
@@ -188,6 +189,13 @@ def test_claims_are_kept_before_anything_is_saved() -> None:
     live = whole_set(GROWING, spec=RETENTION)
 
     assert SetRetain("100") == plan(proven(live))
+
+
+def test_a_generation_that_status_is_ahead_of_is_renewed_first() -> None:
+    """Else the wait for the Retain step would end before its controller has seen it."""
+    live = whole_set(GROWING, spec=RETENTION, status={"observedGeneration": 2})
+
+    assert RenewGeneration("100") == plan(proven(live))
 
 
 def test_references_to_the_set_are_removed_before_anything_is_saved() -> None:

@@ -23,6 +23,7 @@ from rso.core import bodies, managers
 from rso.core.actions import (
     DropBackup,
     GrowClaim,
+    RenewGeneration,
     RestoreManagers,
     RestorePolicy,
     SaveBackup,
@@ -92,6 +93,12 @@ class Executor:
     async def set_retain(self, world: World, step: SetRetain) -> None:
         """Keep the claims while the set is away."""
         await self._patch_set(world.key, bodies.set_retain(step))
+
+    async def renew_generation(self, world: World, step: RenewGeneration) -> None:
+        """Change the retention policy and change it back: the generation rises by two."""
+        live = await self._patch_set(world.key, bodies.set_retain(SetRetain(step.resource_version)))
+        back = RestorePolicy("Delete", live.resource_version)
+        await self.restore_policy(world, back)
 
     async def restore_policy(self, world: World, step: RestorePolicy) -> None:
         """Put the retention policy back, and give the field away again (kubernetes.md M2)."""

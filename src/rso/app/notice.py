@@ -11,6 +11,9 @@ from rso.kube.recorder import ObjectRef, Recorder
 
 _WARNINGS = frozenset({Note.PODS_CHANGED, Note.NAMESPACE_GONE, Note.STALE_REFERENCE})
 
+# Only from these a set becomes bigger; a withdrawn mistake is no resize.
+_WORKING = ("Growing", f"Waiting: {Reason.UNBOUND}")
+
 
 class Notices:
     """The voice of one resizer. Nothing of a set but its identity is ever said (safety O11)."""
@@ -48,7 +51,7 @@ class Notices:
             self.event(world, kind, Reason(word), sentence)
         elif head == "Growing":
             self.event(world, "Normal", Note.GROWING, rest)
-        elif head == "Done":
+        elif head == "Done" and world.status.startswith(_WORKING):
             self.event(world, "Normal", Note.RESIZED, rest)
 
     def note(self, world: World, note: Note | Reason, sentence: str) -> None:

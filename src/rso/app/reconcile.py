@@ -14,6 +14,7 @@ from rso.core.actions import (
     DropBackup,
     GrowClaim,
     Recreate,
+    RenewGeneration,
     Replace,
     RestoreManagers,
     RestorePolicy,
@@ -129,7 +130,7 @@ class Reconciler:
         self._tools.gatherer.forget(key)
         return self._patience.begin(key)
 
-    async def _step(self, world: World, step: Step) -> None:  # noqa: C901  one line a step
+    async def _step(self, world: World, step: Step) -> None:  # noqa: C901, PLR0912  one line a step
         execute = self._executor
         match step:
             case SetStatus():
@@ -138,6 +139,8 @@ class Reconciler:
                 await execute.grow_claim(world, step)
             case SetRetain():
                 await execute.set_retain(world, step)
+            case RenewGeneration():
+                await execute.renew_generation(world, step)
             case RestorePolicy():
                 await execute.restore_policy(world, step)
             case Unreference():

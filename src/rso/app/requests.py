@@ -12,6 +12,7 @@ from rso.core.actions import (
     DropBackup,
     GrowClaim,
     Recreate,
+    RenewGeneration,
     Replace,
     RestoreManagers,
     RestorePolicy,
@@ -51,7 +52,7 @@ class Requests:
         for moment in forecast.moments:
             yield from self.of(moment.world, moment.decision)
 
-    def of(self, world: World, step: Decision) -> Iterator[Planned]:  # noqa: C901  one case a step
+    def of(self, world: World, step: Decision) -> Iterator[Planned]:  # noqa: C901, PLR0912  one case a step
         """Yield the changing requests of one step, in order; none for other decisions."""
         match step:
             case SetStatus():
@@ -61,6 +62,9 @@ class Requests:
                 yield _claim(world, step.claim, change)
             case SetRetain():
                 yield _set(world, "patch", "whenDeleted: Delete -> Retain, while the set is away")
+            case RenewGeneration():
+                yield _set(world, "patch", "whenDeleted: Delete -> Retain, for a new generation")
+                yield _set(world, "patch", "whenDeleted: -> Delete")
             case RestorePolicy():
                 yield _set(world, "patch", f"whenDeleted: -> {step.when_deleted}")
             case Unreference():

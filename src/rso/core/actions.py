@@ -77,6 +77,16 @@ class SetRetain(Step, frozen=True):
     resource_version: str
 
 
+class RenewGeneration(Step, frozen=True):
+    """Raise the generation of a set above what its status claims to have observed.
+
+    A status write for the old set can land on the new one and leave `observedGeneration` ahead;
+    the controller then never corrects it, and the Retain step could not tell when it was seen.
+    """
+
+    resource_version: str
+
+
 class RestorePolicy(Step, frozen=True):
     """Put `whenDeleted` back from the annotation."""
 

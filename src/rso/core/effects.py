@@ -10,6 +10,7 @@ from rso.core.actions import (
     DropBackup,
     GrowClaim,
     Recreate,
+    RenewGeneration,
     Replace,
     RestoreManagers,
     RestorePolicy,
@@ -85,6 +86,12 @@ def _set_status(world: World, step: SetStatus) -> World:
 
 def _set_retain(world: World, step: SetRetain) -> World:
     return patch_set(world, bodies.set_retain(step))
+
+
+def _renew_generation(world: World, step: RenewGeneration) -> World:
+    world = patch_set(world, bodies.set_retain(SetRetain(step.resource_version)))
+    version = living(world).metadata.resource_version
+    return _restore_policy(world, RestorePolicy("Delete", version))
 
 
 def _restore_policy(world: World, step: RestorePolicy) -> World:
@@ -180,6 +187,7 @@ _PLAYS: dict[type[Step], Callable[[World, Any], World]] = {
     DropBackup: _drop_backup,
     GrowClaim: _grow_claim,
     Recreate: _recreate,
+    RenewGeneration: _renew_generation,
     Replace: _replace,
     RestoreManagers: _restore_managers,
     RestorePolicy: _restore_policy,

@@ -12,6 +12,7 @@ from rso.core.actions import (
     Blocked,
     Decision,
     DropBackup,
+    RenewGeneration,
     Replace,
     SaveBackup,
     SetRetain,
@@ -62,6 +63,8 @@ def refuse(world: World, statefulset: StatefulSet) -> Decision | None:
 
 def recreate(world: World, statefulset: StatefulSet, sizes: dict[str, str]) -> Decision:
     """Return the next step of a recreate that nothing in the caches forbids."""
+    if world.own_backup() is not None and not world.has_turn:
+        return Wait("another set is being recreated", is_turn=True)
     not_quiet = _not_observed(statefulset) or _not_quiet(world, statefulset)
     if not_quiet:
         return not_quiet
@@ -72,7 +75,6 @@ def recreate(world: World, statefulset: StatefulSet, sizes: dict[str, str]) -> D
         _unproven(world, proof)
         or _keep_claims(world, statefulset)
         or _save(world, statefulset, proof)
-        or _turn(world)
         or Replace(_backup_name(world), statefulset.metadata.uid)
     )
 
@@ -168,7 +170,8 @@ def _keep_claims(world: World, statefulset: StatefulSet) -> Decision | None:
     """Step 3: no claim may be collected with the set (kubernetes.md P4-P7)."""
     version = statefulset.metadata.resource_version
     if statefulset.spec.persistent_volume_claim_retention_policy.when_deleted == "Delete":
-        return SetRetain(version)
+        is_ahead = statefulset.status.observed_generation > statefulset.metadata.generation
+        return RenewGeneration(version) if is_ahead else SetRetain(version)
     return stale_references(world.claims, world.key.name)
 
 
@@ -185,10 +188,6 @@ def _save(world: World, statefulset: StatefulSet, proof: Proof) -> Decision | No
     if saved.sizes != proof.sizes or not successor.is_same(saved.object, proof.live.object):
         return DropBackup(backup.name, Note.BACKUP_DROPPED, "the set has changed since")
     return None
-
-
-def _turn(world: World) -> Wait | None:
-    return None if world.has_turn else Wait("another set is being recreated", is_turn=True)
 
 
 def _backup_name(world: World) -> str:

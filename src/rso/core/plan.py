@@ -17,6 +17,7 @@ from rso.core.actions import (
     Decision,
     Done,
     DropBackup,
+    RenewGeneration,
     Replace,
     RestorePolicy,
     SaveBackup,
@@ -41,7 +42,7 @@ from rso.core.world import World
 
 MAX_STATUS_CHARACTERS = 1000
 _ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup)
-_BEYOND_RETAIN = (SetRetain, Unreference, SaveBackup, Replace)
+_BEYOND_RETAIN = (RenewGeneration, SetRetain, Unreference, SaveBackup, Replace)
 
 
 def plan(world: World) -> Decision:
@@ -166,7 +167,7 @@ def status_text(world: World, targets: tuple[Target, ...], decision: Decision) -
     elif isinstance(decision, Wait) and decision.reason is not None:
         text = f"Waiting: {decision.reason}: {decision.sentence}"
     elif isinstance(decision, Done):
-        text = f"Done: {sizes}" if world.status else ""
+        text = (f"Done: {sizes}" if sizes else "Done") if world.status else ""
     elif isinstance(decision, Step) or not world.status.startswith("Growing"):
         text = f"Growing: {sizes}"
     else:

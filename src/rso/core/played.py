@@ -85,8 +85,9 @@ def patch_set(world: World, body: Json) -> World:
     version = {"resourceVersion": next_version(world), "generation": generation}
     live = _merged(_merged(whole(statefulset, world), body), {"metadata": version})
     status = msgspec.to_builtins(statefulset.status)
-    if statefulset.status.observed_generation == metadata.generation:
-        status["observedGeneration"] = generation
+    if statefulset.status.observed_generation >= metadata.generation:
+        # The controller never corrects one that is ahead.
+        status["observedGeneration"] = max(statefulset.status.observed_generation, generation)
     return with_set(world, live, status)
 
 
