@@ -31,6 +31,7 @@ ok  storage class instant  allows expansion
 ok  claim data-db-0  dry run accepts 2Gi (its volume has 1Gi)
 ok  claim data-db-1  dry run accepts 2Gi (its volume has 1Gi)
 ok  Pods  all there and quiet
+ok  delete of db  dry run accepts it
 ok  create of db  dry run accepts it
 ok  create under another name  gives the same spec
 ok  newest ControllerRevision  holds the Pod template

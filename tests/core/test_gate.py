@@ -147,6 +147,12 @@ DEFAULTED = merged(
             id="the create would be refused",
         ),
         pytest.param(
+            {"deletion": Refusal(403, "Forbidden", "ValidatingAdmissionPolicy 'keep' secret")},
+            Reason.ADMISSION_REFUSES,
+            "is refused with 403 by the policy keep",
+            id="the delete would be refused",
+        ),
+        pytest.param(
             {"probe": Refusal(400, "BadRequest", "webhook does not support dry run")},
             Reason.CANNOT_PROVE,
             "does not support dry runs",

@@ -160,9 +160,6 @@ def test_a_deletion_by_the_user_while_the_set_goes_is_his(batch: Batch, cluster:
     assert scene.sets.find("db") is None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="RestorePolicy is two requests, and nothing tells of the 2nd"
-)
 def test_the_field_of_the_policy_is_given_back_after_a_crash(batch: Batch) -> None:
     """A crash between restoring the policy and giving its field back leaves us no field."""
     (scene,) = batch.scenes(Shape(1, 1, "Delete"), 1)

@@ -92,12 +92,14 @@ class Questions:
         """
         live = await self.live(world.key)
         body = successor.successor(successor.saved_form(live.object), sizes)
-        same_name, probe, witness = await asyncio.gather(
+        same_name, probe, witness, deletion = await asyncio.gather(
             self._same_name(world.key, body),
             self._probe(world.key, successor.probe(live.object, sizes)),
             self._witness(world.key, live),
+            self._dry_delete(world.key, live),
         )
-        return Proof(live, sizes, witness, same_name, probe, self._sealed_bytes(world, live, sizes))
+        sealed = self._sealed_bytes(world, live, sizes)
+        return Proof(live, sizes, witness, same_name, probe, sealed, deletion)
 
     async def backup(self, question: AskBackup) -> tuple[str, Saved | Unreadable]:
         """Return (uid of the ConfigMap, what is in the backup).
@@ -170,6 +172,21 @@ class Questions:
         except (BadRequest, Forbidden, Invalid) as error:
             return refusal_of(error)
         raise Conflict(409, "Conflict", "the set has gone while it was asked about")
+
+    async def _dry_delete(self, key: Key, live: Live) -> Refusal | None:
+        """Return the refusal that the real delete would meet."""
+        try:
+            await self._client.delete(
+                resources.STATEFULSETS.resource,
+                *key,
+                uid=live.uid,
+                resource_version=live.resource_version,
+                propagation="Orphan",
+                dry_run=True,
+            )
+        except (BadRequest, Forbidden, Invalid) as error:
+            return refusal_of(error)
+        return None
 
     async def _probe(self, key: Key, body: dict[str, Any]) -> dict[str, Any] | Refusal:
         try:

@@ -73,10 +73,8 @@ def _quota(quota: Quota) -> Iterator[Check]:
 
 
 def _proof(name: str, proof: Proof) -> Iterator[Check]:
-    same = proof.same_name
-    yield Check(
-        f"create of {name}", f"refused with {same.code}" if same else "dry run accepts it", not same
-    )
+    yield _dry_run(f"delete of {name}", proof.deletion)
+    yield _dry_run(f"create of {name}", proof.same_name)
     yield _probe(proof)
     yield Check(
         "newest ControllerRevision",
@@ -85,6 +83,12 @@ def _proof(name: str, proof: Proof) -> Iterator[Check]:
     )
     fits = proof.sealed_bytes <= MAX_BACKUP_BYTES
     yield Check("backup", f"{proof.sealed_bytes} of {MAX_BACKUP_BYTES} bytes", fits)
+
+
+def _dry_run(subject: str, refusal: Refusal | None) -> Check:
+    if refusal is None:
+        return Check(subject, "dry run accepts it", ok=True)
+    return Check(subject, f"refused with {refusal.code}", ok=False)
 
 
 def _probe(proof: Proof) -> Check:

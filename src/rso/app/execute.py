@@ -104,9 +104,7 @@ class Executor:
         """Put the retention policy back, and give the field away again (kubernetes.md M2)."""
         live = await self._patch_set(world.key, bodies.restore_policy(step))
         entries = managers.trimmed(live.object["metadata"].get("managedFields", []))
-        if entries is not None:
-            body = bodies.managed_fields(entries, live.resource_version)
-            await self._patch_set(world.key, body)
+        await self._patch_set(world.key, bodies.policy_restored(entries, live.resource_version))
 
     async def unreference(self, world: World, step: Unreference) -> None:
         """Remove a claim's references to sets, at the version that was looked at."""

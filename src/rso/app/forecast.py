@@ -75,7 +75,8 @@ def _refusals(question: Decision, answered: World) -> Iterator[tuple[str, Refusa
             if answer and answer.refusal:
                 yield f"claim {name}", answer.refusal
     elif isinstance(question, AskProof) and answers.proof:
-        for refusal in (answers.proof.same_name, answers.proof.probe):
+        proof = answers.proof
+        for refusal in (proof.deletion, proof.same_name, proof.probe):
             if isinstance(refusal, Refusal):
                 yield f"StatefulSet {answered.key.name}", refusal
 

@@ -49,11 +49,22 @@ def set_retain(step: SetRetain) -> Json:
 
 
 def restore_policy(step: RestorePolicy) -> Json:
-    """Return the patch that puts the policy back and removes the note."""
+    """Return the patch that puts the policy back; the note stays until the field is given away."""
     return {
-        **_versioned(step.resource_version, {names.WHEN_DELETED: None}),
+        "metadata": {"resourceVersion": step.resource_version},
         "spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": step.when_deleted}},
     }
+
+
+def policy_restored(entries: list[Json] | None, resource_version: str) -> Json:
+    """Return the patch that removes the note, and gives the policy's field away with it.
+
+    In one request: a crash before it leaves the note, so that the next look does both.
+    """
+    body = _versioned(resource_version, {names.WHEN_DELETED: None})
+    if entries is not None:
+        body["metadata"]["managedFields"] = entries or [{}]
+    return body
 
 
 def owner_references(live: Json, uids: tuple[str, ...]) -> Json:

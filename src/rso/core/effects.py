@@ -95,7 +95,9 @@ def _renew_generation(world: World, step: RenewGeneration) -> World:
 
 
 def _restore_policy(world: World, step: RestorePolicy) -> World:
-    return patch_set(world, bodies.restore_policy(step))
+    world = patch_set(world, bodies.restore_policy(step))
+    version = living(world).metadata.resource_version
+    return patch_set(world, bodies.policy_restored(None, version))
 
 
 def _save_backup(world: World, step: SaveBackup) -> World:

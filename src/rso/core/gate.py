@@ -22,7 +22,7 @@ from rso.core.actions import (
 from rso.core.model import Claim, StatefulSet
 from rso.core.names import OWN_FINALIZERS, Note, Reason
 from rso.core.policy import Policy
-from rso.core.refusals import create_refusal
+from rso.core.refusals import create_refusal, delete_refusal
 from rso.core.world import Pods, Proof, Refusal, Unreadable, World
 
 # A younger Pod may not be in the garbage collector's graph yet: its reference to the old uid
@@ -140,6 +140,8 @@ def _not_quiet(world: World, statefulset: StatefulSet) -> Decision | None:
 
 
 def _unproven(world: World, proof: Proof) -> Blocked | None:
+    if proof.deletion is not None:
+        return delete_refusal(world.key.name, proof.deletion)
     if proof.same_name is not None:
         return create_refusal(world.key.name, proof.same_name)
     if isinstance(proof.probe, Refusal):

@@ -76,6 +76,16 @@ def create_refusal(name: str, refusal: Refusal) -> Blocked:
     )
 
 
+def delete_refusal(name: str, refusal: Refusal) -> Blocked:
+    """Return why the set could not be deleted; the claims have grown."""
+    return Blocked(
+        Reason.ADMISSION_REFUSES,
+        f"the claims have grown, but deleting the set, whose Pods would stay, is refused with "
+        f"{refusal.code} by {_who(refusal)}; allow it to the operator, or set the annotation "
+        f"recreate to false; `rso plan {name}` shows the whole message",
+    )
+
+
 def is_dry_run_unsupported(refusal: Refusal) -> bool:
     """Return whether a webhook with side effects answered (kubernetes.md D4)."""
     return refusal.code == 400 and "dry run" in refusal.message  # noqa: PLR2004  BadRequest

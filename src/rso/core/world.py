@@ -83,7 +83,8 @@ class Proof(msgspec.Struct, frozen=True):
 
     `same_name` is the refusal of a dry create under the set's name (None: only the name was
     taken, as it must be); `probe` the answer under another name; `witness` whether the newest
-    ControllerRevision holds the template; `sealed_bytes` the size of the backup.
+    ControllerRevision holds the template; `sealed_bytes` the size of the backup; `deletion` the
+    refusal of a dry delete (None: it would be accepted).
     """
 
     live: Live
@@ -92,6 +93,7 @@ class Proof(msgspec.Struct, frozen=True):
     same_name: Refusal | None
     probe: dict[str, Any] | Refusal
     sealed_bytes: int
+    deletion: Refusal | None = None
 
 
 class SavedPod(msgspec.Struct, frozen=True):

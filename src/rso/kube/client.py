@@ -103,7 +103,7 @@ class Client:
         request = Request("update", kind.resource, namespace, name, body=_encode(body))
         return decode(kind, (await self._write(request)).body)
 
-    async def delete(
+    async def delete(  # noqa: PLR0913  the preconditions belong to the request
         self,
         resource: Resource,
         namespace: str | None,
@@ -112,8 +112,9 @@ class Client:
         uid: str,
         resource_version: str | None = None,
         propagation: str = "Background",
+        dry_run: bool = False,
     ) -> None:
-        """Delete exactly this object.
+        """Delete exactly this object; dry: ask whether that would be accepted.
 
         Raises: Conflict, when the name belongs to another uid, or the version has changed.
         """
@@ -125,8 +126,10 @@ class Client:
             "apiVersion": "v1",
             "propagationPolicy": propagation,
             "preconditions": preconditions,
+            **({"dryRun": [DRY_RUN[1]]} if dry_run else {}),
         }
-        await self._write(Request("delete", resource, namespace, name, body=_encode(options)))
+        request = Request("delete", resource, namespace, name, body=_encode(options))
+        await self._write(request, dry_run=dry_run)
 
     async def _list(self, kind: Kind[T], namespace: str | None, labels: str) -> Listing[T]:
         items: list[T] = []
@@ -152,9 +155,9 @@ class Client:
         return await self._repeat(request, (TooManyRequests, ServerError, Unreachable))
 
     async def _write(self, request: Request, *, dry_run: bool = False) -> Response:
-        if request.verb != "delete":
-            query = (("fieldManager", self._field_manager), *((DRY_RUN,) if dry_run else ()))
-            request = replace(request, query=query)
+        # A delete has no field manager. Its body says dryRun; the query says so to who looks on.
+        manager = () if request.verb == "delete" else (("fieldManager", self._field_manager),)
+        request = replace(request, query=(*manager, *((DRY_RUN,) if dry_run else ())))
         # 429 is refused before anything is done; after any other failure the caller looks first.
         return await self._repeat(request, (TooManyRequests,))
 
