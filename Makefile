@@ -13,7 +13,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 CODE := src testbed tests $(wildcard bench)
-WORKERS ?= 2
+WORKERS ?= 4
 TIMES := .cache/times
 
 # $(call step,name,command): runs the command, and notes how long it took.
