@@ -6,76 +6,29 @@ import pytest
 from msgspec.structs import replace
 
 from rso.core.actions import (
-    AskBackup,
     AskProof,
     Blocked,
-    DropBackup,
     RenewGeneration,
-    Replace,
     SaveBackup,
     SetRetain,
     Unreference,
-    Wait,
 )
 from rso.core.gate import MAX_BACKUP_BYTES
-from rso.core.names import Note, Phase, Reason
+from rso.core.names import Reason
 from rso.core.plan import plan
 from rso.core.successor import probe
-from rso.core.world import Live, Proof, Refusal, Unreadable, World
+from rso.core.world import Proof, Refusal
+from tests.core.proofs import GROWING, RETENTION, SIZES, proof, proven, ready
 from tests.factories import (
-    HELM,
     UID,
     Json,
-    backup,
     claim,
-    claims_of,
-    grown,
     merged,
     outcome,
-    own,
     owner_reference,
-    pods,
-    saved,
     whole_set,
     with_answers,
-    world,
 )
-
-WISH = {"resize-0": "20Gi"}
-SIZES = {"data": "20Gi"}
-GROWING = {**WISH, "status": "Growing: data=20Gi"}
-RETENTION: Json = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
-
-
-def ready(live: Json | None = None, **fields: Any) -> World:  # noqa: ANN401  any field of World
-    """Return a world whose claims have grown and whose Pods are quiet."""
-    start = grown(world(whole_set(GROWING) if live is None else live))
-    return replace(with_answers(start, pods=pods()), **fields)
-
-
-def proof(live: Json | None = None, **fields: Any) -> Proof:  # noqa: ANN401  any field of Proof
-    """Return the proof that the recreate is accepted."""
-    whole = live or whole_set(GROWING)
-    base = Proof(
-        live=Live(whole),
-        sizes=SIZES,
-        witness=True,
-        same_name=None,
-        probe=probe(whole, SIZES),
-        sealed_bytes=MAX_BACKUP_BYTES,
-    )
-    return replace(base, **fields)
-
-
-def proven(live: Json | None = None, **fields: Any) -> World:  # noqa: ANN401  any field of Proof
-    """Return a world in which only the backup is missing."""
-    return with_answers(ready(live), proof=proof(live, **fields))
-
-
-def with_backup(live: Json, content: Any = None, **fields: Any) -> World:  # noqa: ANN401  a content
-    """Return the proven world with a backup of this set."""
-    start = replace(proven(live), backups=(backup(**fields),))
-    return with_answers(start, backups={"uid-b-1": content}) if content else start
 
 
 @pytest.mark.parametrize(
@@ -217,93 +170,3 @@ def test_references_to_the_set_are_removed_before_anything_is_saved() -> None:
     start = replace(start, claims=(named, *start.claims[1:]))
 
     assert Unreference("data-db-0", "50", (UID, "older")) == plan(start)
-
-
-def test_a_proven_set_is_saved() -> None:
-    """The backup holds what was wanted when it was made."""
-    assert SaveBackup(UID, SIZES) == plan(proven())
-
-
-def test_a_backup_is_opened_before_it_counts() -> None:
-    """A backup that nobody has opened is no backup (O6)."""
-    assert AskBackup("b-1") == plan(with_backup(whole_set(GROWING)))
-
-
-@pytest.mark.parametrize("phase", [None, Phase.DELETING])
-def test_a_verified_backup_lets_the_set_be_replaced(phase: Phase | None) -> None:
-    """Also one that bears our label already, left by a resizer that died before its delete."""
-    live = whole_set(GROWING)
-
-    assert Replace("b-1", UID) == plan(with_backup(live, saved(live), phase=phase))
-
-
-STATUS_ENTRY: Json = {"manager": "m", "operation": "Update", "subresource": "status"}
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param({"resourceVersion": "7", "generation": 0}, id="versions"),
-        pytest.param({"managedFields": [STATUS_ENTRY, HELM]}, id="managers of status"),
-        pytest.param({"managedFields": [{**HELM, "time": "2020-01-01T00:00:00Z"}]}, id="times"),
-    ],
-)
-def test_a_backup_survives_what_is_no_change(changes: Json) -> None:
-    """Status, versions and times of managers are not part of what comes back."""
-    live = whole_set(GROWING)
-    content = saved(whole_set(GROWING, metadata=changes))
-
-    assert Replace("b-1", UID) == plan(with_backup(live, content))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param({"metadata": {"labels": {"team": "other"}}}, id="a label"),
-        pytest.param({"metadata": {"annotations": {"note": None}}}, id="an annotation"),
-        pytest.param({"metadata": {"annotations": own({"status": "x"})}}, id="our status"),
-        pytest.param({"metadata": {"finalizers": ["orphan"]}}, id="a finalizer"),
-        pytest.param({"metadata": {"ownerReferences": [owner_reference("u")]}}, id="an owner"),
-        pytest.param({"metadata": {"managedFields": []}}, id="a manager"),
-        pytest.param({"spec": {"replicas": 2}}, id="the replicas"),
-        pytest.param({"spec": {"template": {"spec": {"hostNetwork": True}}}}, id="the template"),
-        pytest.param({"spec": {"added": 1}}, id="a field that we do not know"),
-    ],
-)
-def test_a_backup_of_an_older_set_is_saved_again(changes: Json) -> None:
-    """Whatever metadata or spec differs: the backup is dropped, and no delete follows (O6)."""
-    content = saved(whole_set(GROWING, **changes))
-    found = plan(with_backup(whole_set(GROWING), content))
-
-    assert DropBackup("b-1", Note.BACKUP_DROPPED, "the set has changed since") == found
-
-
-def test_a_backup_for_other_sizes_is_saved_again() -> None:
-    """The set comes back with the sizes in its backup: they must be those wanted."""
-    content = saved(whole_set(GROWING), {"data": "15Gi"})
-
-    assert isinstance(plan(with_backup(whole_set(GROWING), content)), DropBackup)
-
-
-def test_a_backup_that_cannot_be_opened_blocks_and_stays() -> None:
-    """Unreadable: stop, tell, keep."""
-    found = outcome(with_backup(whole_set(GROWING), Unreadable("wrong key")))
-
-    assert Blocked(Reason.BACKUP_UNREADABLE, "wrong key") == found
-
-
-def test_one_set_is_absent_at_a_time() -> None:
-    """While another set is away because of us, this one waits in place, its backup ready."""
-    live = whole_set(GROWING)
-    start = replace(with_backup(live, saved(live)), has_turn=False)
-
-    assert Wait("another set is being recreated", is_turn=True) == plan(start)
-
-
-def test_no_gate_opens_while_a_claim_is_small() -> None:
-    """A claim that has still to grow comes before everything here (O10)."""
-    live = whole_set(GROWING)
-    start = with_backup(live, saved(live))
-    small = replace(start, claims=claims_of(live))
-
-    assert not isinstance(plan(small), Replace)
