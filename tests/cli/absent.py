@@ -10,8 +10,9 @@ from rso.app.keys import load_keys
 from rso.core.names import Phase
 from rso.kube.transport import Request, Response
 from tests.cli.running import Rso
-from tests.support.operators import Crash, Operator, settings_for
+from tests.support.operators import Operator, settings_for
 from tests.support.sets import Sets, statefulset
+from tests.support.wire import Crash
 
 
 def make_absent(sets: Sets, rso: Rso, key_dir: Path, name: str = "db") -> None:

@@ -4,8 +4,9 @@ import json
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.operators import Operator, Sent
+from tests.support.operators import Operator
 from tests.support.sets import PREFIX, Sets
+from tests.support.wire import Sent
 
 
 def writes(operator: Operator) -> list[str]:

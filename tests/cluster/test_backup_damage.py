@@ -9,8 +9,8 @@ from rso.kube.transport import Request, Response
 from tests.cluster.conftest import Interfere
 from tests.cluster.looks import backups, count, metric, wait_killed
 from tests.support.fixtures import Run
-from tests.support.operators import Crash
 from tests.support.sets import Json, Sets, statefulset, template_sizes
+from tests.support.wire import Crash
 
 
 def crash_after_delete(request: Request, _: Response) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from tests.cluster.looks import is_status, metric, writes
 from tests.support.fixtures import Run
-from tests.support.operators import Operator, Sent
+from tests.support.operators import Operator
 from tests.support.sets import PREFIX, Json, Sets, statefulset
+from tests.support.wire import Sent
 
 QUIET = ("leases", "events")
 RESYNCS = 10

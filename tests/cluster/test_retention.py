@@ -6,7 +6,6 @@ from rso.kube.transport import Request, Response
 from tests.cluster.conftest import Interfere
 from tests.cluster.looks import wait_killed, writes
 from tests.support.fixtures import Run
-from tests.support.operators import Crash
 from tests.support.recording import Record
 from tests.support.sets import (
     PREFIX,
@@ -17,6 +16,7 @@ from tests.support.sets import (
     make_unready,
     statefulset,
 )
+from tests.support.wire import Crash
 
 DELETE: Json = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
 

@@ -6,8 +6,8 @@ import pytest
 
 from testbed.cluster import Cluster, ServiceAccount
 from tests.cluster.conftest import Interfere
-from tests.support.operators import Sent
 from tests.support.sets import Json, Sets, make_unready, statefulset, template_sizes
+from tests.support.wire import Sent
 
 Pair = tuple[str, str]
 

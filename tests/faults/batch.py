@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from rso.app.keys import load_keys
 from testbed.cluster import Cluster
 from tests.support import oracles
+from tests.support.evidence import Evidence
 from tests.support.faults import Fault, Point, points
-from tests.support.oracles import Evidence, end_state
+from tests.support.forms import end_state
 from tests.support.scene import CANARY, Logs, Scene, Shape
 from tests.support.sets import Json, Snapshot
 

@@ -15,8 +15,8 @@ from typing import Any
 from rso.kube.errors import Unreachable
 from rso.kube.transport import METHODS, Request, Response
 from testbed.cluster import Cluster
-from tests.support.operators import Crash, Sent, Wire
 from tests.support.sets import PREFIX
+from tests.support.wire import Crash, Sent, Wire
 
 Json = dict[str, Any]
 PHASE = f"{PREFIX}phase"
