@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.processes import resizer
-from tests.cluster.test_stopped_controllers import is_terminating, stopped_controllers
+from tests.support.controllers import is_terminating, stopped_controllers
 from tests.support.sets import Json, Sets, statefulset, template_sizes
 
 
@@ -23,7 +23,7 @@ def test_sigterm_brings_an_absent_set_back_and_exits_0(
     )
 
     with resizer(sets, tmp_path, *flags) as process:
-        with stopped_controllers(sets):
+        with stopped_controllers(sets.cluster):
             sets.annotate("db", resize_0="2Gi")
             sets.wait(lambda: is_terminating(sets), "the set is going")
             process.popen.send_signal(signal.SIGTERM)
@@ -46,7 +46,7 @@ def test_after_kill_9_the_next_process_brings_the_set_back(
         "--no-leader-elect",
     )
 
-    with resizer(sets, tmp_path, *flags) as process, stopped_controllers(sets):
+    with resizer(sets, tmp_path, *flags) as process, stopped_controllers(sets.cluster):
         sets.annotate("db", resize_0="2Gi")
         sets.wait(lambda: is_terminating(sets), "the set is going")
         process.popen.kill()

@@ -1,34 +1,12 @@
 """The controller manager is stopped: the set waits in deletion, and comes back once."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from testbed.api import ApiRefusal
 from tests.cluster.looks import count
+from tests.support.controllers import is_terminating, stopped_controllers
 from tests.support.fixtures import Run
 from tests.support.sets import Sets, statefulset
-
-CONTROLLERS = "kube-controller-manager"
-
-
-@contextmanager
-def stopped_controllers(sets: Sets) -> Iterator[None]:
-    """Stop the controller manager; the tests of other processes that stop it wait their turn."""
-    with sets.cluster.bed.path("stopped-controllers.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        sets.cluster.signal(CONTROLLERS, "STOP")
-        try:
-            yield
-        finally:
-            sets.cluster.signal(CONTROLLERS, "CONT")
-
-
-def is_terminating(sets: Sets) -> bool:
-    metadata = sets.get("db")["metadata"]
-    return "deletionTimestamp" in metadata and "orphan" in metadata["finalizers"]
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["the same goes on", "another one does"])
@@ -40,7 +18,7 @@ def test_8_25_a_set_that_cannot_be_orphaned_yet_comes_back_once(
     path = f"/apis/apps/v1/namespaces/{sets.namespace}/statefulsets"
 
     with run() as first:
-        with stopped_controllers(sets):
+        with stopped_controllers(sets.cluster):
             sets.annotate("db", resize_0="2Gi")
             sets.wait(lambda: is_terminating(sets), "the set is Terminating")
             if is_killed:

@@ -1,9 +1,7 @@
 """Single moments in which a recreate could do harm, each built on purpose."""
 
-import contextlib
-import fcntl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
 from tests.faults.batch import Batch
+from tests.support.controllers import stopped_controllers
 from tests.support.faults import Fault, Point, Position, write_name
 from tests.support.history import PODS, SETS
 from tests.support.scene import Scene, Shape
@@ -36,18 +35,6 @@ def test_no_set_is_deleted_over_a_young_pod(batch: Batch) -> None:
     assert replaced.is_done
     assert (at - born).total_seconds() >= 4  # both times are whole seconds
     assert not [each for each in scene.history.of(PODS) if each.is_deleting][2:]
-
-
-@contextlib.contextmanager
-def stopped(cluster: Cluster) -> Iterator[None]:
-    """Stop the controller manager, one test at a time: they share it."""
-    with cluster.bed.path("controller-manager.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        cluster.signal("kube-controller-manager", "STOP")
-        try:
-            yield
-        finally:
-            cluster.signal("kube-controller-manager", "CONT")
 
 
 class OnLook:
@@ -92,7 +79,7 @@ def test_a_slow_controller_manager_delays_the_set_only(
     scene, other = batch.scenes(Shape(1, 1), 2)
     reference = batch.play_without_fault(other)
     scene.wish()
-    with stopped(cluster):
+    with stopped_controllers(cluster):
         fired = scene.strike(Fault(Point("delete"), position))
         operator = scene.operator().start()
         going = scene.sets.get("db")["metadata"].get("finalizers")
@@ -150,7 +137,7 @@ def test_a_deletion_by_the_user_while_the_set_goes_is_his(batch: Batch, cluster:
             scene.cluster.delete("statefulset", "db", scene.namespace, "Foreground")
             is_asked.set()
 
-    with stopped(cluster):
+    with stopped_controllers(cluster):
         operator = scene.operator(after=delete).start()
         scene.wait(is_asked.is_set, "the user deletes the set")
     scene.wait(lambda: not scene.backups(), "the backup is dropped")
