@@ -12,7 +12,7 @@ from rso.kube.transport import Request, Response
 from tests.cli.running import Rso
 from tests.support.operators import Operator, settings_for
 from tests.support.sets import Sets, statefulset
-from tests.support.wire import Crash
+from tests.support.wire import Crash, deletes_set
 
 
 def make_absent(sets: Sets, rso: Rso, key_dir: Path, name: str = "db") -> None:
@@ -20,7 +20,7 @@ def make_absent(sets: Sets, rso: Rso, key_dir: Path, name: str = "db") -> None:
     sets.make(statefulset(name, replicas=2))
 
     def die(request: Request, _: Response) -> None:
-        if request.verb == "delete" and request.resource.plural == "statefulsets":
+        if deletes_set(request):
             raise Crash
 
     settings = settings_for(sets.cluster, rso.operator_namespace, key_dir)

@@ -12,7 +12,7 @@ from tests.support.sets import Sets, statefulset
 READ = {"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["get", "list"]}
 
 PLANNER = (
-    {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get", "create"]},
+    {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get", "create", "delete"]},
     {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["list"]},
     {"apiGroups": [""], "resources": ["pods", "resourcequotas"], "verbs": ["list"]},
     {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["list", "patch"]},

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from rso.kube.transport import Request, Response
 from tests.support.sets import Sets
+from tests.support.wire import deletes_set
 
 
 class Once:
@@ -22,11 +23,6 @@ class Once:
     def after(self, request: Request, _: Response) -> None:
         """Act after the server has answered."""
         self.before(request)
-
-
-def deletes_set(request: Request) -> bool:
-    """Return whether a request deletes a StatefulSet."""
-    return request.verb == "delete" and request.resource.plural == "statefulsets"
 
 
 def wait_gone(sets: Sets) -> None:

@@ -10,12 +10,12 @@ from tests.cluster.conftest import Interfere
 from tests.cluster.looks import backups, count, metric, wait_killed
 from tests.support.fixtures import Run
 from tests.support.sets import Json, Sets, statefulset, template_sizes
-from tests.support.wire import Crash
+from tests.support.wire import Crash, deletes_set
 
 
 def crash_after_delete(request: Request, _: Response) -> None:
     """Kill the operator when its delete of a set has been answered."""
-    if request.verb == "delete" and request.resource.plural == "statefulsets":
+    if deletes_set(request):
         raise Crash
 
 

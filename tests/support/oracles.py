@@ -22,6 +22,7 @@ from tests.support.forms import (
 )
 from tests.support.history import CLAIMS, CONFIG_MAPS, PODS, SETS, State
 from tests.support.sets import PREFIX, request_of, to_bytes
+from tests.support.wire import deletes_set
 
 YOUNG_SECONDS = 5  # a Pod that is younger may not be orphaned (gate.py)
 _PHASE = f"{PREFIX}phase"
@@ -169,7 +170,7 @@ def o10_refusals_stop(case: Evidence) -> Iterator[str]:
             is_write = sent.request.verb in ("patch", "create")
             if plural in ("persistentvolumeclaims", "statefulsets") and is_write:
                 is_refused = is_refused or sent.status in _REFUSED
-            if is_refused and is_of_set(sent) and sent.request.verb == "delete":
+            if is_refused and deletes_set(sent.request):
                 yield "a refusal was followed by a DELETE of the set"
 
 

@@ -38,6 +38,12 @@ class Sent:
         return f"{request.verb} {request.resource.plural} {request.namespace}/{request.name}"
 
 
+def deletes_set(request: Request) -> bool:
+    """Return whether a request really deletes a StatefulSet: the proof also asks for it, dry."""
+    is_delete = request.verb == "delete" and request.resource.plural == "statefulsets"
+    return is_delete and request.changes
+
+
 class Wire:
     """The transport of a test: narrows, records, and lets a test interfere.
 
