@@ -5,7 +5,7 @@ import pytest
 from rso.kube.transport import Request, Response
 from tests.cluster.conftest import Interfere
 from tests.cluster.looks import backups, count, metric, reasons
-from tests.cluster.once import Once, deletes_set, wait_gone
+from tests.cluster.once import Once, wait_gone
 from tests.support.sets import (
     PREFIX,
     Json,
@@ -15,6 +15,7 @@ from tests.support.sets import (
     statefulset,
     template_sizes,
 )
+from tests.support.wire import deletes_set
 
 
 @pytest.mark.parametrize(

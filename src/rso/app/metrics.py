@@ -130,11 +130,12 @@ class _States(Collector):
         self.by_key: dict[tuple[str, str], tuple[State, str]] = {}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        states = Tally(state for state, _ in self.by_key.values())
-        reasons = Tally(reason for _, reason in self.by_key.values())
+        known = dict(self.by_key)  # a copy: whoever reads may be another thread
+        states = Tally(state for state, _ in known.values())
+        reasons = Tally(reason for _, reason in known.values())
         yield _family("rso_statefulsets", {(each,): states[each] for each in get_args(State)})
         yield _family("rso_blocked_statefulsets", {(each,): reasons[each] for each in REASONS})
-        unfinished = sorted((*key, *state) for key, state in self.by_key.items() if _open(state))
+        unfinished = sorted((*key, *state) for key, state in known.items() if _open(state))
         shown = unfinished[:MAX_SET_SERIES]
         yield _family("rso_statefulset_state", dict.fromkeys(shown, 1))
 

@@ -21,6 +21,7 @@ from rso.app.log import Logger
 from rso.app.turn import Turns
 from rso.core import successor
 from rso.core.actions import Recreate, Replace
+from rso.core.gate import quiet_fault
 from rso.core.names import Phase
 from rso.core.refusals import is_namespace_gone
 from rso.core.successor import is_our_successor
@@ -114,11 +115,11 @@ class Replacer:
         return absence
 
     async def _still_as_saved(self, world: World, uid: str, saved: Saved) -> Live | None:
-        """Return the set just read, if it equals its backup.
+        """Return the set just read, if it equals its backup and its Pods are still quiet.
 
-        Raises: Conflict, when anything about it has changed since its Pods were found quiet. A Pod
-        that was made meanwhile may be too young to be orphaned (T7), and only what comes after
-        this look is caught by the version that the DELETE carries.
+        Raises: Conflict, when anything about it has changed since its Pods were found quiet, or a
+        Pod has. A Pod that was made meanwhile may be too young to be orphaned (T7), and the
+        controller may be slow to write the status that would change the set's version.
         """
         live = await self._tools.gatherer.questions.live(world.key)
         if live.uid != uid or "deletionTimestamp" in live.object["metadata"]:
@@ -126,7 +127,16 @@ class Replacer:
         seen = world.statefulset.metadata.resource_version if world.statefulset else ""
         if live.resource_version != seen:
             raise Conflict(409, "Conflict", "the set has changed since its Pods were looked at")
+        await self._still_quiet(world)
         return live if successor.is_same(saved.object, live.object) else None
+
+    async def _still_quiet(self, world: World) -> None:
+        if world.statefulset is None:
+            raise NotFound(404, "NotFound", "the set has gone")
+        pods = await self._tools.gatherer.questions.pods(world.key, world.statefulset)
+        fault = quiet_fault(world.statefulset, pods)
+        if fault:
+            raise Conflict(409, "Conflict", fault)
 
     async def _delete(self, world: World, live: Live, backup: Backup, *, is_first: bool) -> bool:
         """Return whether the set is going because of us, or may be."""
