@@ -1,8 +1,10 @@
-"""The pause between two recreates follows the absence just measured."""
+"""Turns: one set after the other, with a pause that follows the absence just measured."""
 
 import pytest
 
-from rso.app.turn import LONGEST_PAUSE_SECONDS, next_pause
+from rso.app.turn import LONGEST_PAUSE_SECONDS, Turns, next_pause
+from rso.core.world import Key
+from rso.kube.clock import SystemClock
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,35 @@ from rso.app.turn import LONGEST_PAUSE_SECONDS, next_pause
 def test_pause_follows_absence(pause: float, absence: float, expected: float) -> None:
     """A pause grows by what the target was missed by, and shrinks when it is met."""
     assert pytest.approx(expected) == next_pause(pause, absence)
+
+
+def key(name: str) -> Key:
+    return Key("app", name)
+
+
+def test_a_set_that_does_not_go_on_lets_the_next_one_look() -> None:
+    """Whoever was woken and waits for something else, or is gone, holds up nobody."""
+    woken: list[str] = []
+    turns = Turns(SystemClock(), 1, lambda each, _: woken.append(each.name))
+    turns.take(key("a"))
+    for name in ("b", "c", "d"):
+        turns.wait(key(name))
+
+    turns.give(key("a"), 0.03)
+    turns.leave(key("b"))
+    turns.leave(key("c"))
+
+    assert ["b", "c", "d"] == woken
+
+
+def test_a_set_that_has_its_turn_keeps_its_place() -> None:
+    """While a set is away the others wait; a set that never waited wakes nobody."""
+    woken: list[str] = []
+    turns = Turns(SystemClock(), 1, lambda each, _: woken.append(each.name))
+    turns.take(key("a"))
+    turns.wait(key("b"))
+
+    turns.leave(key("a"))
+
+    assert [] == woken
+    assert not turns.is_free(key("b"), set())

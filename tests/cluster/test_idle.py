@@ -72,9 +72,11 @@ def test_91_a_refused_set_is_asked_about_ever_more_rarely(sets: Sets, run: Run) 
             resync(sets, operator)
         questions = [words for words in asked(operator) if "storageclasses" in words]
         series = metric(operator, "rso_statefulset_state")
+        blocked = metric(operator, "rso_blocked_statefulsets", reason="NotExpandable")
         told = [reason for reason, _ in sets.events("db")]
 
     assert [] == writes(operator)
+    assert 1 == blocked
     assert 1 == sum(is_status(each) for each in operator.wire.changes())
     assert 1 <= len(questions) <= 8  # pauses of 1, 2, 4, 8 ... seconds
     assert ["NotExpandable"] == told

@@ -133,7 +133,7 @@ def test_without_a_key_no_set_is_deleted(
 
     row = Refused(
         f"Blocked: NoKey: {GROWN} the operator has no readable key for the backup, and without a "
-        "backup no set is deleted; run rso keygen and restart the operator",
+        "backup no set is deleted; run rso keygen, the operator then finds the key",
         cure=make_usable,
         grown=2,
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from testbed.api import MERGE, ApiRefusal
-from tests.cluster.looks import writes
+from tests.cluster.looks import metric, writes
 from tests.support.fixtures import Run
 from tests.support.recording import Record
 from tests.support.sets import Sets, statefulset, template_sizes
@@ -35,11 +35,13 @@ def test_69_a_volume_that_cannot_grow_follows_a_lowered_wish(sets: Sets, run: Ru
         written = writes(operator)
         sets.annotate("db", resize_0="5Gi")
         sets.wait_status("db", "Done: data=5Gi", 90)
+        errors = metric(operator, "rso_reconciles_total", result="error")
 
     assert status == (
         "Blocked: Infeasible: the storage of claim data-db-0 cannot grow to the 12Gi that it asks "
         "for; lower the wish to a size above 2Gi and below 12Gi; nothing was deleted"
     )
     assert written == ["patch persistentvolumeclaims"]
+    assert errors == 0
     assert sets.requests() == {"data-db-0": "5Gi"}
     assert template_sizes(sets.get("db")) == {"data": "5Gi"}

@@ -187,6 +187,18 @@ def test_an_infeasible_claim_follows_a_lowered_wish(wish: str, expected: str | N
     assert step == found
 
 
+def test_a_refused_lowering_is_told() -> None:
+    """A server that refuses the smaller request is quoted, and not asked again at every look."""
+    made = claim(request="20Gi", metadata=GROWN_AT, status=INFEASIBLE)
+    refusal = Refusal(422, "Invalid", "field can not be less than previous value")
+    start = asked(one(made, {"resize-0": "15Gi"}), accepted(size="15Gi", refusal=refusal))
+    found = growth_of(start)
+
+    assert isinstance(found, Blocked)
+    assert found.reason is Reason.ADMISSION_REFUSES
+    assert "field can not be less than previous value" in found.sentence
+
+
 @pytest.mark.parametrize(
     "made",
     [

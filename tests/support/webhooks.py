@@ -18,7 +18,7 @@ Review = Callable[[Json], Json]
 
 
 @contextmanager
-def webhook(
+def webhook(  # noqa: PLR0913  a keyword for each way of a webhook
     cluster: Cluster,
     namespace: str,
     directory: Path,
@@ -26,17 +26,21 @@ def webhook(
     *,
     kind: str = "Validating",
     side_effects: str = "None",
+    operation: str = "CREATE",
 ) -> Iterator[str]:
     """Run a webhook for creates of StatefulSets in a namespace; yield its name.
 
-    `review(request)` returns the response without its uid. `kind` is Validating or Mutating.
+    `review(request)` returns the response without its uid. `kind` is Validating or Mutating;
+    `operation` may be another one, as DELETE.
     """
     server = _server(cluster, directory, review)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     name = f"{namespace}.example.com"
     try:
-        cluster.apply(_configuration(cluster, namespace, directory, server, (kind, side_effects)))
+        cluster.apply(
+            _configuration(cluster, namespace, directory, server, (kind, side_effects, operation))
+        )
         yield name
     finally:
         cluster.delete(f"{kind.lower()}webhookconfiguration", name)
@@ -78,15 +82,15 @@ def _configuration(
     namespace: str,
     directory: Path,
     server: ThreadingHTTPServer,
-    options: tuple[str, str],
+    options: tuple[str, str, str],
 ) -> Json:
-    kind, side_effects = options
+    kind, side_effects, operation = options
     bundle = base64.b64encode((directory / "ca.crt").read_bytes()).decode()
     rule = {
         "apiGroups": ["apps"],
         "apiVersions": ["v1"],
         "resources": ["statefulsets"],
-        "operations": ["CREATE"],
+        "operations": [operation],
     }
     name = f"{namespace}.example.com"
     entry = {

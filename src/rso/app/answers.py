@@ -48,7 +48,6 @@ class Questions:
         self._view = view
         self._sealer = sealer
         self._clock = clock
-        self._few = asyncio.Semaphore(CLAIMS_AT_ONCE)
 
     async def growth(self, world: World, question: AskGrowth) -> Growth:
         """Return whether claims may grow, how large their volumes are, classes and quotas.
@@ -58,8 +57,9 @@ class Questions:
         namespace = world.key.namespace
         claims = [self._view.claim(namespace, name) for name in question.sizes]
         found = [claim for claim in claims if claim is not None]
+        few = asyncio.Semaphore(CLAIMS_AT_ONCE)  # of this set: one that hangs delays no other
         answers, classes, quotas = await asyncio.gather(
-            asyncio.gather(*(self._claim(world, claim, question) for claim in found)),
+            asyncio.gather(*(self._claim(world, claim, question, few) for claim in found)),
             asyncio.gather(*(self._class(name) for name in question.classes)),
             self._client.list(resources.QUOTAS, namespace),
         )
@@ -126,9 +126,11 @@ class Questions:
         except (BackupUnreadable, msgspec.ValidationError) as fault:
             return Unreadable(str(fault))
 
-    async def _claim(self, world: World, claim: Claim, question: AskGrowth) -> ClaimAnswer:
+    async def _claim(
+        self, world: World, claim: Claim, question: AskGrowth, few: asyncio.Semaphore
+    ) -> ClaimAnswer:
         size = question.sizes[claim.metadata.name]
-        async with self._few:
+        async with few:
             volume, refusal = await asyncio.gather(
                 self._volume_bytes(world, claim), self._dry_growth(claim, size)
             )

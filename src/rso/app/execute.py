@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from rso.app import resources
+from rso.app.answers import refusal_of
 from rso.app.backup import config_map
 from rso.app.expect import Expectations
 from rso.app.gather import Gatherer
@@ -37,7 +38,7 @@ from rso.core.quantity import read_bytes
 from rso.core.world import Backup, Key, Live, Saved, Unreadable, World, reaches
 from rso.kube.client import Client
 from rso.kube.clock import Clock
-from rso.kube.errors import Conflict, NotFound
+from rso.kube.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
 
 _MERGE_ATTEMPTS = 5  # the StatefulSet controller writes status while the set is adopted
 
@@ -81,14 +82,26 @@ class Executor:
             await self._patch_set(world.key, body)
 
     async def grow_claim(self, world: World, step: GrowClaim) -> None:
-        """Raise the request of a claim."""
+        """Raise the request of a claim, or lower one that is infeasible.
+
+        Raises: Conflict, when it is refused although the dry run was not: the refusal is kept, and
+        the next look tells it.
+        """
         namespace = world.key.namespace
         body = bodies.grow_claim(step, world.now)
-        claim = await self._client.patch(resources.CLAIMS, namespace, step.claim, body)
+        try:
+            claim = await self._client.patch(resources.CLAIMS, namespace, step.claim, body)
+        except (BadRequest, Forbidden, Invalid) as error:
+            self._tools.gatherer.learn_claim(world, step, refusal_of(error))
+            raise Conflict(409, "Conflict", f"claim {step.claim} was refused") from error
         self._expect_claim(world.key, step.claim, claim.metadata.resource_version)
-        self._tools.metrics.claim_grown(read_bytes(step.new) - read_bytes(step.old))
-        log = self._tools.notices.about(world, claim=step.claim)
-        log.info("claim grows", old=step.old, new=step.new)
+        added = read_bytes(step.new) - read_bytes(step.old)
+        log = self._tools.notices.about(world, claim=step.claim, old=step.old, new=step.new)
+        if added > 0:
+            self._tools.metrics.claim_grown(added)
+            log.info("claim grows")
+        else:
+            log.info("request of claim is lowered")
 
     async def set_retain(self, world: World, step: SetRetain) -> None:
         """Keep the claims while the set is away."""

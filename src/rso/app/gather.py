@@ -8,12 +8,24 @@ from msgspec.structs import replace
 
 from rso.app.answers import Questions
 from rso.app.backup import backup_name
+from rso.app.patience import Patience
 from rso.app.seal import Sealer
 from rso.app.view import View
-from rso.core.actions import Ask, AskBackup, AskGrowth, AskLive, AskPods, AskProof
+from rso.core.actions import Ask, AskBackup, AskGrowth, AskLive, AskPods, AskProof, GrowClaim
 from rso.core.model import Claim, StatefulSet
 from rso.core.policy import Bounds, has_own_annotation
-from rso.core.world import Answers, Backup, Growth, Key, Saved, Unreadable, World
+from rso.core.world import (
+    Answers,
+    Backup,
+    ClaimAnswer,
+    Growth,
+    Key,
+    Proof,
+    Refusal,
+    Saved,
+    Unreadable,
+    World,
+)
 from rso.kube.clock import Clock
 from rso.kube.errors import NotFound
 
@@ -30,6 +42,8 @@ class Gatherer:
         self._bounds = bounds
         self._clock = clock
         self._answers: dict[Key, Answers] = {}
+        self._deletions: dict[Key, Refusal] = {}
+        self._pauses = Patience(clock)
 
     def world(self, key: Key, *, has_turn: bool) -> World:
         """Return everything that one decision about this set reads."""
@@ -67,6 +81,25 @@ class Gatherer:
         answers = self._answers.get(key, Answers())
         self._answers[key] = replace(answers, backups={**answers.backups, uid: saved})
 
+    def learn_claim(self, world: World, step: GrowClaim, refusal: Refusal) -> None:
+        """Keep that a claim was refused in earnest, until everything is asked anew."""
+        answers = self._answers.get(world.key, Answers())
+        known = answers.growth.claims
+        found = known.get(step.claim)
+        volume_bytes = found.volume_bytes if found else None
+        refused = ClaimAnswer(step.resource_version, step.new, volume_bytes, refusal)
+        growth = replace(answers.growth, claims={**known, step.claim: refused})
+        self._answers[world.key] = replace(answers, growth=growth)
+
+    def learn_deletion(self, key: Key, refusal: Refusal) -> None:
+        """Keep that a delete was refused in earnest although its dry run was not.
+
+        Until a pause has ended, longer each time, proofs say so: it is not tried at every look.
+        """
+        self._deletions[key] = refusal
+        self._pauses.begin(key)
+        self._answers[key] = replace(self._answers.get(key, Answers()), proof=None)
+
     def learn_namespace_gone(self, key: Key) -> None:
         """Keep that the namespace of an absent set is being deleted."""
         answers = self._answers.get(key, Answers())
@@ -78,6 +111,7 @@ class Gatherer:
 
     def settle(self, key: Key) -> None:
         """Keep only the sizes of volumes: a set that is done is not asked about again."""
+        self._pauses.end(key)
         answers = self._answers.pop(key, None)
         if answers is not None and answers.growth.claims:
             self._answers[key] = Answers(growth=Growth(claims=answers.growth.claims))
@@ -94,10 +128,17 @@ class Gatherer:
                 return replace(answers, live=await self.questions.live(world.key))
             case AskProof():
                 proof = await self.questions.proof(world, question.sizes)
-                return replace(answers, proof=proof)
+                return replace(answers, proof=self._with_deletion(world.key, proof))
             case AskBackup():
                 uid, saved = await self.questions.backup(question)
                 return replace(answers, backups={**answers.backups, uid: saved})
+
+    def _with_deletion(self, key: Key, proof: Proof) -> Proof:
+        refusal = self._deletions.pop(key, None)
+        if refusal is None or self._pauses.remaining(key) == 0:
+            return proof
+        self._deletions[key] = refusal
+        return replace(proof, deletion=proof.deletion or refusal)
 
     def _claims(
         self, key: Key, statefulset: StatefulSet | None, backups: tuple[Backup, ...]

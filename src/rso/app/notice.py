@@ -1,14 +1,20 @@
 """Tells people: Events on the set, and one line in the log for each thing done or refused."""
 
 import logging
+import re
 
 from rso.app.log import Logger
 from rso.app.metrics import Metrics
 from rso.core.actions import SetStatus
 from rso.core.names import Note, Reason
 from rso.core.world import Key, World
+from rso.kube.errors import ApiError
 from rso.kube.recorder import ObjectRef, Recorder
 
+# The words of Kubernetes' RBAC authorizer: names of kinds only.
+_MISSING_RIGHT = re.compile(
+    r"cannot [a-z]+ resource \"[a-z./]+\" in API group \"[a-z0-9.]*\"", re.ASCII
+)
 _WARNINGS = frozenset({Note.PODS_CHANGED, Note.NAMESPACE_GONE, Note.STALE_REFERENCE})
 
 # Only from these a set becomes bigger; a withdrawn mistake is no resize.
@@ -35,7 +41,7 @@ class Notices:
     def named(self, key: Key, **fields: object) -> Logger:
         """Return a logger whose lines name the set and the reconcile."""
         begun = self._fields.get(key, {})
-        return self.log.bind(namespace=key.namespace, set=key.name, **begun, **fields)
+        return self.log.bind(namespace=key.namespace, set=key.name, **{**begun, **fields})
 
     def about(self, world: World, **fields: object) -> Logger:
         """Return a logger whose lines name the set, its uid and the reconcile."""
@@ -63,6 +69,18 @@ class Notices:
         """Record an Event about the set, also one that is absent."""
         self._metrics.event(reason)
         self._recorder.event(_reference(world), kind, reason, sentence)
+
+
+def said(error: Exception) -> str:
+    """Return an error for the log: of a refusal its kind, and a right that is missing.
+
+    A refusal's message may quote the object, and nothing of a set is logged (safety O11).
+    """
+    kind = type(error).__name__
+    if not isinstance(error, ApiError):
+        return f"{kind}: {error}"
+    missing = _MISSING_RIGHT.search(error.message)
+    return f"{kind}: {error.code} {error.reason}" + (f": {missing[0]}" if missing else "")
 
 
 def _reference(world: World) -> ObjectRef:

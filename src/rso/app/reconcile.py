@@ -3,6 +3,7 @@
 from rso.app.execute import Executor, Tools
 from rso.app.log import new_reconcile_id
 from rso.app.metric_table import Result
+from rso.app.notice import said
 from rso.app.patience import Patience
 from rso.app.replace import Replacer
 from rso.app.turn import Turns
@@ -34,6 +35,7 @@ from rso.kube.errors import AlreadyExists, Conflict, NotFound
 
 MAX_QUESTIONS = 20  # of one look; more means that the answers do not match the caches
 LOOK_AGAIN_SECONDS = 0.1  # after a conflict: the watch brings the change
+AWAY_SECONDS = 5.0  # between looks at a set that is away and cannot be brought back yet
 
 
 def _result(decision: Decision) -> Result:
@@ -68,21 +70,31 @@ class Reconciler:
         seconds = self._tools.expectations.remaining(key)
         if seconds > 0:
             return seconds
-        self._tools.notices.begin(key, attempt=attempt, reconcile=new_reconcile_id())
+        self._begin(key, attempt)
         started = self._tools.clock.monotonic()
         result: Result = "error"
+        is_waiting = False
         try:
             world, decision = await self._decide(key)
+            is_waiting = isinstance(decision, Wait) and decision.is_turn
             self._tell(world, decision)
             seconds_left = await self._act(world, decision)
             result = _result(decision)
         except (Conflict, NotFound, AlreadyExists) as error:
-            self._tools.notices.named(key).debug("look again", error=str(error))
+            self._tools.notices.named(key).debug("look again", error=said(error))
             result = "conflict"
             return LOOK_AGAIN_SECONDS
         finally:
+            if not is_waiting:
+                self._turns.leave(key)
             self._tools.metrics.reconciled(result, self._tools.clock.monotonic() - started)
         return seconds_left
+
+    def _begin(self, key: Key, attempt: int) -> None:
+        statefulset = self._tools.view.statefulset(key)
+        uid = statefulset.metadata.uid if statefulset else ""
+        reconcile = new_reconcile_id()
+        self._tools.notices.begin(key, uid=uid, attempt=attempt, reconcile=reconcile)
 
     async def _decide(self, key: Key) -> tuple[World, Decision]:
         """Plan, asking what plan wants to know; a refusal is not asked about before its time."""
@@ -92,7 +104,7 @@ class Reconciler:
             if not isinstance(decision, Ask):
                 return world, decision
             pause = self._patience.remaining(key)
-            if pause > 0:
+            if pause > 0 and world.statefulset is not None:
                 return world, Wait("it was refused just now", seconds=pause)
             await self._tools.gatherer.ask(world, decision)
         raise Conflict(409, "Conflict", "the set changes faster than it can be asked about")
@@ -109,7 +121,7 @@ class Reconciler:
             case Wait():
                 return self._wait(world, decision)
             case Blocked():
-                return self._refused(world.key)
+                return self._refused(world)
             case _:
                 self._tools.gatherer.settle(world.key)
                 self._patience.end(world.key)
@@ -121,10 +133,14 @@ class Reconciler:
             return None
         if decision.reason is None or decision.seconds is None:
             return decision.seconds
-        return self._refused(world.key)
+        return self._refused(world)
 
-    def _refused(self, key: Key) -> float:
-        """Begin a pause, after which everything is asked anew."""
+    def _refused(self, world: World) -> float:
+        """Begin a pause, after which everything is asked anew; a short one while a set is away."""
+        if world.statefulset is None:
+            self._tools.gatherer.forget(world.key)
+            return AWAY_SECONDS
+        key = world.key
         if self._patience.remaining(key) > 0:
             return self._patience.remaining(key)
         self._tools.gatherer.forget(key)
@@ -170,6 +186,8 @@ class Reconciler:
                 self._log_refusal(world, decision)
             case Wait() if decision.reason is not None:
                 metrics.saw(namespace, name, "waiting", decision.reason)
+            case Wait() if self._patience.remaining(world.key) > 0:
+                return  # what it was refused for stays true until it is asked again
             case Done() if world.statefulset is None or not world.status:
                 metrics.forget(namespace, name)
             case Done():

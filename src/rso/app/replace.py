@@ -29,7 +29,10 @@ from rso.core.world import Backup, Key, Live, Saved, World
 from rso.kube.errors import (
     AlreadyExists,
     ApiError,
+    BadRequest,
     Conflict,
+    Forbidden,
+    Invalid,
     KubeError,
     MayNotWrite,
     NotFound,
@@ -149,14 +152,22 @@ class Replacer:
                 resource_version=live.resource_version,
                 propagation="Orphan",
             )
-        except (Unreachable, ServerError):
-            return await self._is_going(world, live.uid)
-        except ApiError:
-            if not is_first:
-                return await self._is_going(world, live.uid)
-            await self._executor.delete_backup(world.key, backup)
+        except MayNotWrite:
+            raise
+        except KubeError as error:
+            if is_first and _is_clear(error):
+                await self._executor.delete_backup(world.key, backup)
+            elif await self._is_going(world, live.uid):
+                return True
+            self._refused(world.key, error)
             raise
         return True
+
+    def _refused(self, key: Key, error: KubeError) -> None:
+        """Keep a refusal that the dry delete did not meet: the next look tells it."""
+        if isinstance(error, (BadRequest, Forbidden, Invalid, ServerError)):
+            self._tools.gatherer.learn_deletion(key, refusal_of(error))
+            raise Conflict(409, "Conflict", "the delete was refused") from error
 
     async def _is_going(self, world: World, uid: str) -> bool:
         """Look whether a DELETE whose answer is lost has arrived."""
@@ -244,6 +255,13 @@ class Replacer:
 
     def _log(self, world: World) -> Logger:
         return self._tools.notices.about(world)
+
+
+def _is_clear(error: KubeError) -> bool:
+    """Return whether a request that failed has surely done nothing."""
+    if isinstance(error, Unreachable):
+        return not error.sent
+    return isinstance(error, ApiError) and not isinstance(error, ServerError)
 
 
 def _is_ours(saved: Saved, holder: Live, old_uid: str) -> bool:

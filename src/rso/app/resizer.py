@@ -20,9 +20,9 @@ from rso.app.lanes import Lanes
 from rso.app.leader import LEASE
 from rso.app.metering import MeteredTransport
 from rso.app.metrics import Metrics
-from rso.app.notice import Notices
+from rso.app.notice import Notices, said
 from rso.app.patience import Patience
-from rso.app.reconcile import Reconciler
+from rso.app.reconcile import AWAY_SECONDS, Reconciler
 from rso.app.replace import Replacer
 from rso.app.seal import Sealer
 from rso.app.settings import Settings
@@ -165,7 +165,16 @@ class Resizer:
                 task.result()
 
     async def _hold(self, reconciler: Reconciler) -> None:
-        await self._caches.wait_synced()
+        synced, stopping = (
+            asyncio.ensure_future(each) for each in (self._caches.wait_synced(), self._stopped())
+        )
+        try:
+            await asyncio.wait({synced, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not synced.done():
+                return
+        finally:
+            synced.cancel()
+            stopping.cancel()
 
         async def lead() -> None:
             await self._lead(reconciler)
@@ -222,8 +231,9 @@ class Resizer:
                 return
             for key in absent:
                 try:
-                    await reconcile(key)
-                except KubeError as error:
+                    async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0.0)):
+                        await reconcile(key)
+                except Exception as error:  # noqa: BLE001  one set must not keep another away
                     self._failed(key, error)
             await self._clock.sleep(0.1)
 
@@ -254,13 +264,15 @@ class Resizer:
 
     def _failed(self, key: Key, error: Exception) -> None:
         log = self._notices.named(key)
+        if key in self._caches.absent() and self._is_away(key):
+            self._queue.add_after(key, AWAY_SECONDS)  # earlier than the growing delay of its retry
         if isinstance(error, MayNotWrite):
             log.debug("not the leader any more")
         elif isinstance(error, InvalidQuantity):
             self.metrics.undecodable("quantities")
             log.error("a size cannot be read", error=str(error))
         elif isinstance(error, (KubeError, TimeoutError)):
-            log.warning("request failed", error=f"{type(error).__name__}: {error}")
+            log.warning("request failed", error=said(error))
         else:
             log.failure("reconcile failed", error)
 

@@ -47,6 +47,12 @@ class Turns:
         self._waiting.pop(key, None)
         self._holders.add(key)
 
+    def leave(self, key: Key) -> None:
+        """Forget a set that does not wait any more: whoever comes after it must not wait for it."""
+        if key in self._waiting:
+            del self._waiting[key]
+            self.wake_next()
+
     def give(self, key: Key, absence_seconds: float | None) -> None:
         """End a turn; an absence, if there was one, sets the next pause."""
         self._holders.discard(key)

@@ -51,7 +51,7 @@ def refuse(world: World, statefulset: StatefulSet) -> Decision | None:
         return Blocked(
             Reason.NO_KEY,
             "the claims have grown, but the operator has no readable key for the backup, and "
-            "without a backup no set is deleted; run rso keygen and restart the operator",
+            "without a backup no set is deleted; run rso keygen, the operator then finds the key",
         )
     if _is_rolling(statefulset):
         return Wait(

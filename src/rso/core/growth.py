@@ -16,7 +16,7 @@ def grow(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
     """Return the next growth of a claim, or what must be asked before; None: all are accepted."""
     for each in claims:
         if _may_be_lowered(each):
-            return _patch(each)
+            return _refused(world, [each]) or _patch(each)
     growing = [each for each in claims if wants_more(each, world)]
     if not growing:
         return None
