@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.api import Api, Object, admin_api
 from testbed.bed import Bed, load_record
 from testbed.credentials import CERTIFICATE_USER, write_kubeconfig
-from testbed.csi.faults import write_fault
+from testbed.csi.faults import fault_file, write_fault
 from testbed.inside import send_signal
 from testbed.process import BedError, run, wait_until
 
@@ -175,17 +175,22 @@ class Cluster:
         self.apply(role, namespace)
         self.apply(binding, namespace)
 
-    def csi_fault(self, method: str, **fault: Any) -> None:  # noqa: ANN401 # a line of JSON
+    def csi_fault(
+        self,
+        method: str,
+        volume: str | None = None,
+        **fault: Any,  # noqa: ANN401 # a line of JSON
+    ) -> None:
         """Make the CSI driver fail or wait; the words are those of ``testbed/csi/faults.py``.
 
         It holds for the whole bed unless ``volume`` names one: a test that shares its cluster says
         which volume it means (``csi_volume``).
         """
-        write_fault(self.bed.path("faults", method), fault)
+        write_fault(fault_file(self.bed.path("faults"), method, volume), fault)
 
-    def end_csi_fault(self, method: str) -> None:
+    def end_csi_fault(self, method: str, volume: str | None = None) -> None:
         """End a fault; one that has ended by itself is no error."""
-        self.bed.path("faults", method).unlink(missing_ok=True)
+        fault_file(self.bed.path("faults"), method, volume).unlink(missing_ok=True)
 
     def csi_volume(self, namespace: str, claim: str) -> str:
         """Return the driver's id of a bound claim's volume.

@@ -1,13 +1,13 @@
 """Faults that a test asks for, and the record of every call.
 
-A fault is a JSON file named like the method, such as ``ControllerExpandVolume``, in the directory
-STATE/faults, with any of
+A fault is a JSON file in the directory STATE/faults. It is named like the method, such as
+``ControllerExpandVolume``, and holds for all volumes; or ``ControllerExpandVolume@VOLUME``, and
+holds for the volume of this id, so that tests beside each other do not meet. In it is any of
   code      status to answer with: OUT_OF_RANGE is infeasible, UNAVAILABLE transient, ...
             (absent: the call only waits, then does its work)
   message   the text of the answer
   delay     seconds to wait first: a slow back end
   times     calls it holds for, after which the driver removes the file (absent: until removed)
-  volume    the id of the only volume it holds for (absent: all)
 
 Each call is one line of STATE/csi-calls.jsonl: time, seconds, method, volume, bytes, code, message.
 """
@@ -51,17 +51,17 @@ class Faults:
             raise Refusal(grpc.StatusCode[fault["code"]], fault.get("message", "injected fault"))
 
     def _take(self, method: str, volume_id: str) -> dict[str, Any]:
-        path = self._directory / method
         with self._lock:
-            try:
-                fault: dict[str, Any] = json.loads(path.read_text())
-            except FileNotFoundError:
-                return {}
-            if fault.get("volume", volume_id) != volume_id:
-                return {}
-            if "times" in fault:
-                self._use_up(path, fault)
-            return fault
+            for volume in (volume_id, None):
+                path = fault_file(self._directory, method, volume)
+                try:
+                    fault: dict[str, Any] = json.loads(path.read_text())
+                except FileNotFoundError:
+                    continue
+                if "times" in fault:
+                    self._use_up(path, fault)
+                return fault
+        return {}
 
     def _use_up(self, path: Path, fault: dict[str, Any]) -> None:
         fault["times"] -= 1
@@ -69,6 +69,11 @@ class Faults:
             write_fault(path, fault)
         else:
             path.unlink(missing_ok=True)
+
+
+def fault_file(directory: Path, method: str, volume: str | None) -> Path:
+    """Return where the fault of a method is written, of one volume or of all."""
+    return directory / (f"{method}@{volume}" if volume else method)
 
 
 def write_fault(path: Path, fault: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ def test_76_a_smaller_automatic_wish_does_not_lower_a_request(sets: Sets, run: R
             sets.annotate("db", auto_resize_0="3Gi")
             sets.wait(lambda: metric(operator, "rso_reconciles_total", result="wait"), "a look")
     finally:
-        sets.cluster.end_csi_fault("ControllerExpandVolume")
+        sets.cluster.end_csi_fault("ControllerExpandVolume", volume)
 
     assert sets.requests("data-db") == {"data-db-0": "4Gi"}
     assert writes(operator) == []

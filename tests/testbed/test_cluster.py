@@ -137,7 +137,7 @@ def test_a_fault_of_one_volume_leaves_others_alone(cluster: Cluster, namespace: 
 
     cluster.wait(lambda: capacity(cluster, namespace, other) == "2Gi", 30, "growth")
     assert capacity(cluster, namespace, broken) == "1Gi"
-    cluster.end_csi_fault("ControllerExpandVolume")
+    cluster.end_csi_fault("ControllerExpandVolume", volume)
 
 
 def test_a_service_account_has_exactly_its_rights(cluster: Cluster, namespace: str) -> None:
