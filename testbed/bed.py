@@ -41,11 +41,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """A bed under way: ``index`` is its number on this machine, of which its addresses are made."""
+    """A bed under way.
+
+    ``index`` is its number on this machine, of which its addresses are made, and which another bed
+    takes once this one is gone; ``link_id`` is the kernel's number of its link, never used again.
+    """
 
     state: Path
     programs: Path
     index: int
+    link_id: int
     options: Options
 
     def path(self, *parts: str) -> Path:
@@ -62,8 +67,13 @@ class Bed:
 
     @property
     def name(self) -> str:
-        """The bed's network link and control group."""
+        """The bed's network link."""
         return f"testbed{self.index}"
+
+    @property
+    def cgroup(self) -> str:
+        """The bed's control group."""
+        return f"{self.name}-{self.link_id}"
 
     @property
     def host_address(self) -> str:
@@ -102,13 +112,16 @@ def bed_from_json(line: str) -> Bed:
     options = fields["options"]
     for flags in ("apiserver_flags", "controller_manager_flags"):
         options[flags] = tuple(options[flags])
-    return Bed(Path(fields["state"]), Path(fields["programs"]), fields["index"], Options(**options))
+    paths = Path(fields["state"]), Path(fields["programs"])
+    return Bed(*paths, fields["index"], fields["link_id"], Options(**options))
 
 
 def save_record(bed: Bed, first_process: ProcessId) -> None:
     """Write down what ``down`` needs, before anything is made that outlives the processes."""
     record = {"bed": bed.to_json(), "process": asdict(first_process)}
-    bed.path(RECORD).write_text(json.dumps(record))
+    draft = bed.path(f"{RECORD}.draft")
+    draft.write_text(json.dumps(record))
+    draft.rename(bed.path(RECORD))
 
 
 def load_record(state: Path) -> tuple[Bed, ProcessId]:

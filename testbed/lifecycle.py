@@ -99,13 +99,13 @@ def start(process: subprocess.Popen[str], state: Path, programs: Path, options: 
     first = first_child(process.pid)
     if first is None or process.stdin is None:
         raise BedError("the namespaces ended at once")
-    bed = Bed(state, programs, network.take_link(first), options)
+    bed = Bed(state, programs, *network.take_link(first), options)
     # Strictly before anything that outlives the processes.
     save_record(bed, ProcessId.of(first))
     network.connect(bed, first)
     write_credentials(bed)
     if options.node:
-        cgroups.make(bed.name)
+        cgroups.make(bed.cgroup)
         write_node_files(bed)
     process.stdin.write(bed.to_json() + "\n")
     process.stdin.close()
@@ -172,7 +172,7 @@ def down(state: Path) -> bool:
     first.kill(seconds=30)
     network.disconnect(bed)
     if bed.options.node:
-        cgroups.remove(bed.name)
+        cgroups.remove(bed.cgroup)
         wait_until(lambda: not loop_devices(bed), 30, "the end of the bed's loop devices")
     for name in LARGE_DIRECTORIES:
         shutil.rmtree(bed.path(name), ignore_errors=True)

@@ -19,22 +19,34 @@ MAX_BEDS = 256
 FALLBACK_METRIC = "4000"
 
 
-def take_link(pid: int) -> int:
-    """Join this network and that of process ``pid``; return the number taken.
+def take_link(pid: int) -> tuple[int, int]:
+    """Join this network and that of process ``pid``; return the number taken and the link's id.
 
     Raises: BedError, when all numbers are taken or links cannot be made.
     """
     for index in range(MAX_BEDS):
         link = f"testbed{index}"
-        if Path("/sys/class/net", link).exists():
-            continue
-        peer = ("peer", "name", "eth0", "netns", str(pid))
-        if succeeds("ip", "link", "add", link, "type", "veth", *peer):
-            return index
-        if not Path("/sys/class/net", link).exists():
-            run("ip", "link", "add", link, "type", "veth", *peer)
-            return index
+        if link_id(link) is None and added(link, pid):
+            return index, link_id(link) or 0
     raise BedError(f"{MAX_BEDS} test beds are up; end some: python -m testbed down")
+
+
+def added(link: str, pid: int) -> bool:
+    """Tell whether the link could be made; False when another bed was first to take its name."""
+    command = ("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+    if not succeeds(*command):
+        if link_id(link) is not None:
+            return False
+        run(*command)
+    return True
+
+
+def link_id(link: str) -> int | None:
+    """Return the kernel's number of a link, None when there is none of that name."""
+    try:
+        return int(Path("/sys/class/net", link, "ifindex").read_text())
+    except OSError:
+        return None
 
 
 def connect(bed: Bed, pid: int) -> None:
@@ -49,11 +61,13 @@ def connect(bed: Bed, pid: int) -> None:
 
 
 def disconnect(bed: Bed) -> None:
-    """Remove what ``connect`` left here; the link itself must be going with its namespace."""
-    wait_until(
-        lambda: not Path("/sys/class/net", bed.name).exists(), 30, f"the end of link {bed.name}"
-    )
-    succeeds("ip", "route", "del", *fallback_route(bed))
+    """Remove what ``connect`` left here; the link itself must be going with its namespace.
+
+    Another bed may have taken the number by now: its link and route stay.
+    """
+    wait_until(lambda: link_id(bed.name) != bed.link_id, 30, f"the end of link {bed.name}")
+    if link_id(bed.name) is None:
+        succeeds("ip", "route", "del", *fallback_route(bed))
 
 
 def fallback_route(bed: Bed) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def kubelet_config(bed: Bed) -> dict[str, Any]:
         },
         "authorization": {"mode": "Webhook"},
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{bed.name}",
+        "cgroupRoot": f"/{bed.cgroup}",
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
         "enforceNodeAllocatable": [],
         "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%"},

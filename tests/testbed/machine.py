@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed import cgroups
 from testbed.bed import load_record
+from testbed.network import link_id
 from testbed.node import KUBELET_SYSCTLS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from testbed.bed import Bed
-
-
-def namespaces_of(pid: int | str) -> set[str]:
-    """Return the namespaces of a process that are not those of this one."""
-    links = {str(path.readlink()) for path in Path(f"/proc/{pid}/ns").iterdir()}
-    return links - {str(path.readlink()) for path in Path("/proc/self/ns").iterdir()}
 
 
 def sysctls() -> dict[str, str]:
@@ -31,20 +30,39 @@ def output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def lives(pid: int | str | None) -> bool:
+    """Tell whether a process exists and has not ended."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class Traces:
-    """How to recognise a bed's things once it has ended; other beds may come and go meanwhile."""
+    """How to recognise a bed's things once it has ended; other beds may come and go meanwhile.
+
+    ``pid_namespace`` is an open file of the bed's process namespace: while it is open, the kernel
+    gives its number to no other. It is None when the namespace had ended before.
+    """
 
     bed: Bed
-    namespaces: frozenset[str]
-    interface: str
+    pid_namespace: int | None
 
     @classmethod
-    def of(cls, state: Path) -> Traces:
-        """Return those of a bed that is up."""
+    @contextmanager
+    def of(cls, state: Path) -> Iterator[Traces]:
+        """Yield those of the bed of a state directory."""
         bed, first = load_record(state)
-        interface = Path("/sys/class/net", bed.name, "ifindex").read_text()
-        return cls(bed, frozenset(namespaces_of(first.pid)), interface)
+        try:
+            descriptor = os.open(f"/proc/{first.pid}/ns/pid", os.O_RDONLY)
+        except FileNotFoundError:
+            yield cls(bed, None)
+            return
+        try:
+            yield cls(bed, descriptor)
+        finally:
+            os.close(descriptor)
 
     def left(self) -> list[str]:
         """Return all that is left of the bed."""
@@ -57,31 +75,33 @@ class Traces:
         ]
 
     def _processes(self) -> list[str]:
+        """Those within, and the one outside that made the namespace for its children."""
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
-                if namespaces_of(path.name) & self.namespaces:
+                links = (path / "ns/pid", path / "ns/pid_for_children")
+                if lives(path.name) and any(map(self._is_within, links)):
                     found.append(f"process {path.name} {(path / 'comm').read_text().strip()}")
             except OSError:
                 continue  # it ended while it was looked at
         return found
 
+    def _is_within(self, link: Path) -> bool:
+        if self.pid_namespace is None:
+            return False
+        return link.stat().st_ino == os.fstat(self.pid_namespace).st_ino
+
     def _lines_with_state(self, what: str, text: str) -> list[str]:
         return [f"{what} {line}" for line in text.splitlines() if str(self.bed.state) in line]
 
     def _network(self) -> list[str]:
-        links = {path.read_text() for path in Path("/sys/class/net").glob("*/ifindex")}
-        found = ["link"] if self.interface in links else []
-        if not self._name_is_taken_again():
-            routes = output("ip", "route", "show").splitlines()
-            found += [f"route {line}" for line in routes if self.bed.network in line]
-        return found
+        taken = link_id(self.bed.name)
+        if taken is not None and taken != self.bed.link_id:
+            return []  # another bed has the number now, and its link and route
+        routes = output("ip", "route", "show").splitlines()
+        found = [f"route {line}" for line in routes if self.bed.network in line]
+        return found if taken is None else ["link", *found]
 
     def _cgroups(self) -> list[str]:
-        if self._name_is_taken_again():
-            return []
-        groups = [top / self.bed.name for top in cgroups.hierarchies()]
+        groups = [top / self.bed.cgroup for top in cgroups.hierarchies()]
         return [f"cgroup {group}" for group in groups if group.exists()]
-
-    def _name_is_taken_again(self) -> bool:
-        return Path("/sys/class/net", self.bed.name).exists()

@@ -281,9 +281,9 @@ def test_an_interrupted_demo_leaves_nothing(number: signal.Signals) -> None:
         # The bed's record is written before anything of it is made.
         while "Pods that write" not in (line := process.stdout.readline()):
             assert line, "the demo ended"
-        traces = Traces.of(STATE)
-        process.send_signal(number)
-        told, _ = process.communicate(timeout=DEMO_SECONDS)
+        with Traces.of(STATE) as traces:
+            process.send_signal(number)
+            told, _ = process.communicate(timeout=DEMO_SECONDS)
 
-    assert INTERRUPTED == process.returncode, told
-    wait_until(lambda: not traces.left(), 10, f"the end of {traces.left()}")
+            assert INTERRUPTED == process.returncode, told
+            wait_until(lambda: not traces.left(), 10, "the end of the cluster and the operator")

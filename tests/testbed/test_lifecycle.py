@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from testbed.cluster import Cluster
 from testbed.fixtures import need_bed
 from testbed.inside import components
 from testbed.process import first_child, wait_until
-from tests.testbed.machine import Traces, output, sysctls
+from tests.testbed.machine import Traces, lives, output, sysctls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,18 +99,17 @@ def test_down_leaves_nothing_of_a_node_with_pods(state: Path, ending: str) -> No
     before = sysctls(), output("nft", "list", "ruleset")
     start(state, "--node")
     stateful_pod(Cluster(state))
-    traces = Traces.of(state)
     supervisor = load_record(state)[1].pid
-    assert traces.left()
+    with Traces.of(state) as traces:
+        assert traces.left()
+        if ending == "supervisor":
+            os.kill(supervisor, signal.SIGKILL)
+        if ending == "namespaces":
+            os.kill(parent(supervisor), signal.SIGKILL)
+        down = command_line("down", "--state", str(state))
 
-    if ending == "supervisor":
-        os.kill(supervisor, signal.SIGKILL)
-    if ending == "namespaces":
-        os.kill(parent(supervisor), signal.SIGKILL)
-    down = command_line("down", "--state", str(state))
-
-    assert (down.returncode, down.stderr) == (0, "")
-    assert traces.left() == []
+        assert (down.returncode, down.stderr) == (0, "")
+        assert traces.left() == []
     assert (sysctls(), output("nft", "list", "ruleset")) == before
 
 
@@ -138,20 +138,11 @@ def test_killed_up_leaves_nothing_after_down(state: Path, moment: str) -> None:
     unshare = first_child(up.pid)
     up.kill()
     up.wait()
-    traces = Traces.of(state) if (state / RECORD).exists() else None
+    with Traces.of(state) if (state / RECORD).exists() else nullcontext() as traces:
+        command_line("down", "--state", str(state))
 
-    command_line("down", "--state", str(state))
-
-    wait_until(lambda: not lives(unshare), 10, "the end of the namespaces")
-    assert (traces.left() if traces else []) == []
-
-
-def lives(pid: int | None) -> bool:
-    """Tell whether a process exists and has not ended."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
+        wait_until(lambda: not lives(unshare), 10, "the end of the namespaces")
+        assert (traces.left() if traces else []) == []
 
 
 @pytest.mark.cluster
