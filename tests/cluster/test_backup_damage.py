@@ -121,6 +121,39 @@ def test_36_the_content_of_another_backup_creates_nothing(
     assert [] == operator.wire.changes()
 
 
+def test_36_an_older_backup_of_the_same_set_creates_nothing(
+    sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
+) -> None:
+    """A valid backup from before a change of the Pods is kept and told, but never created from."""
+
+    def crash_before_delete(request: Request) -> None:
+        if deletes_set(request):
+            raise Crash
+
+    sets.make(statefulset(replicas=0))
+    with interfere(before=crash_before_delete) as operator:
+        sets.annotate("db", resize_0="2Gi")
+        wait_killed(sets, operator)
+    older = only_backup(sets, operator_namespace)
+    pods = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 7}}}}
+    sets.cluster.merge("statefulset", "db", sets.namespace, pods)
+    with interfere(after=crash_after_delete) as operator:
+        wait_killed(sets, operator)
+    sets.wait(lambda: sets.find("db") is None, "the set has gone")
+    newer = only_backup(sets, operator_namespace)
+    put(sets, operator_namespace, replaced(older, content(older)))
+
+    with run() as operator:
+        sentence = sets.wait_event("db", "BackupUnreadable")
+        created = count(operator, "create statefulsets")
+        put(sets, operator_namespace, replaced(newer, content(newer)))
+        sets.wait_status("db", "Done: data=2Gi")
+
+    assert "look at it with rso backup show, and apply the set yourself" in sentence
+    assert 0 == created
+    assert 7 == sets.get("db")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+
+
 def test_27_an_absent_set_comes_back_whoever_starts(
     sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
 ) -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rso.core.actions import (
     AskBackup,
     AskProof,
+    AskWitness,
     Decision,
     Done,
     Recreate,
@@ -154,10 +155,10 @@ def test_a_backup_opened_in_earnest_brings_the_set_back() -> None:
         live, statefulset=None, answers=Answers(), backups=(backup(phase=Phase.DELETING),)
     )
 
-    opened = {"uid-b-1": saved(live)}
-    decisions = fold(start, lambda before, _: with_answers(before, backups=opened))
+    opened = with_answers(start, backups={"uid-b-1": saved(live)})
+    decisions = fold(start, lambda _, asked: opened if isinstance(asked, AskBackup) else None)
 
-    assert [AskBackup, Recreate] == [type(each) for each in decisions[:2]]
+    assert [AskBackup, AskWitness, Recreate] == [type(each) for each in decisions[:3]]
     assert Done() == decisions[-1]
 
 

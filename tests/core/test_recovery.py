@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from rso.core.actions import (
     AskBackup,
     AskLive,
+    AskWitness,
     Blocked,
     Decision,
     Done,
@@ -58,8 +59,8 @@ def new_set(*managers: Json, **changes: Json) -> Json:
 
 
 def opened(start: World) -> World:
-    """Return the world in which the backup has been opened."""
-    return with_answers(start, backups={"uid-b-1": saved(LIVE)})
+    """Return the world in which the backup has been opened, and no revision contradicts it."""
+    return with_answers(start, backups={"uid-b-1": saved(LIVE)}, witnessed={"uid-b-1": True})
 
 
 def absent(*backups: Any) -> World:  # noqa: ANN401  backups
@@ -72,11 +73,21 @@ def present(live: Json, *backups: Any) -> World:  # noqa: ANN401  backups
 
 
 def test_an_absent_set_is_created_from_its_verified_backup() -> None:
-    """The backup is opened, then the set is created."""
+    """The backup is opened, the newest revision is asked, then the set is created."""
     start = absent(DELETING)
 
     assert AskBackup("b-1") == plan(start)
+    assert AskWitness("b-1") == plan(with_answers(opened(start), witnessed={}))
     assert Recreate("b-1") == plan(opened(start))
+
+
+def test_a_backup_that_the_newest_revision_contradicts_creates_nothing() -> None:
+    """An older backup of the set that was put back is kept and told, for a person to look at."""
+    found = plan(with_answers(opened(absent(DELETING)), witnessed={"uid-b-1": False}))
+
+    assert isinstance(found, Blocked)
+    assert Reason.BACKUP_UNREADABLE is found.reason
+    assert "rso backup show" in found.sentence
 
 
 def test_nothing_else_matters_to_an_absent_set() -> None:

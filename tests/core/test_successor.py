@@ -220,48 +220,6 @@ def test_null_members_are_no_difference() -> None:
     assert successor.is_proven(live, answer, SIZES)
 
 
-def revision(number: int, template: Json, uid: str = UID) -> Json:
-    """Return a ControllerRevision as the API server sends it."""
-    return {
-        "metadata": {"ownerReferences": [{"uid": uid, "controller": True}]},
-        "revision": number,
-        "data": {"spec": {"template": {**template, "$patch": "replace"}}},
-    }
-
-
-TEMPLATE = whole_set()["spec"]["template"]
-OTHER: Json = {"spec": {"containers": []}}
-
-
-@pytest.mark.parametrize(
-    ("revisions", "expected"),
-    [
-        pytest.param([revision(1, TEMPLATE)], True, id="the only one"),
-        pytest.param([revision(10, TEMPLATE), revision(9, OTHER)], True, id="the newest by number"),
-        pytest.param([revision(1, TEMPLATE), revision(2, OTHER)], False, id="only an older one"),
-        pytest.param([revision(1, OTHER)], False, id="another template"),
-        pytest.param([revision(1, TEMPLATE, "other")], False, id="of another set"),
-        pytest.param(
-            [revision(1, TEMPLATE), revision(2, OTHER, "other")], True, id="others do not count"
-        ),
-        pytest.param([{"metadata": {}, "revision": 1}], False, id="without owner"),
-        pytest.param([{**revision(1, TEMPLATE), "data": {}}], False, id="without data"),
-        pytest.param([], False, id="none"),
-    ],
-)
-def test_the_newest_revision_is_the_witness(revisions: list[Json], expected: bool) -> None:  # noqa: FBT001  a table
-    """What the StatefulSet controller itself last rolled out equals the Pod template (T3)."""
-    assert expected == successor.is_witnessed(whole_set(), revisions)
-
-
-def test_an_owner_that_does_not_control_is_no_witness() -> None:
-    """Anybody may name an owner; only the controller's revisions count."""
-    forged = revision(1, TEMPLATE)
-    forged["metadata"]["ownerReferences"][0]["controller"] = False
-
-    assert not successor.is_witnessed(whole_set(), [forged])
-
-
 def test_a_backup_keeps_all_but_what_the_server_makes() -> None:
     """Managers are kept, so that they can be restored; status is not."""
     form = successor.saved_form(whole_set())

@@ -5,8 +5,9 @@ Two exceptions are documented, each with a crash just then: in doubt no set is l
 
 import pytest
 
+from rso.kube.transport import Request, Response
 from tests.faults.batch import Batch
-from tests.support.faults import Fault, Interruption, Point, Position
+from tests.support.faults import Fault, Interruption, Point, Position, write_name
 from tests.support.scene import Scene, Shape
 from tests.support.tally import Count
 
@@ -69,6 +70,30 @@ def active_backups(scene: Scene) -> list[str]:
 
 def delete(scene: Scene, mode: str) -> None:
     scene.cluster.delete("statefulset", "db", scene.namespace, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_label_whose_answer_is_lost_leaves_no_doubt(batch: Batch, mode: str) -> None:
+    """An operator that lives on knows that it sent no DELETE: the user's deletion holds."""
+    (scene,) = batch.scenes(SHAPE, 1)
+    fault = Fault(Point("label deleting"), Position.LOST)
+
+    def lose(request: Request, response: Response) -> None:
+        if request.changes and write_name(request) == "label deleting" and response.status < 300:
+            delete(scene, mode)
+            scene.wait(lambda: scene.sets.find("db") is None, "the set has gone")
+        fault.after(request, response)
+
+    scene.wish()
+    operator = scene.operator(before=fault.before, after=lose).start()
+    try:
+        scene.wait(lambda: fault.fired.is_set() and not scene.backups(), "the backup is dropped")
+    finally:
+        operator.stop()
+    look_again(scene)
+
+    assert scene.sets.find("db") is None
+    assert not [sent for sent in operator.wire.changes() if write_name(sent.request) == "create"]
 
 
 @pytest.mark.timeout(300)

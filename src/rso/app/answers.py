@@ -10,7 +10,7 @@ from rso.app.backup import BackupUnreadable, TooLarge, envelope_of, header_of, o
 from rso.app.seal import Sealer
 from rso.app.view import View
 from rso.core import bodies, successor
-from rso.core.actions import AskBackup, AskGrowth
+from rso.core.actions import AskBackup, AskGrowth, AskWitness
 from rso.core.model import Claim, Selector, StatefulSet, StorageClass, decode_hook
 from rso.core.quantity import read_bytes
 from rso.core.world import (
@@ -201,10 +201,24 @@ class Questions:
             resources.WHOLE_STATEFULSETS, key.namespace, body, dry_run=True
         )
 
+    async def left_witness(self, world: World, question: AskWitness) -> dict[str, bool]:
+        """Return {uid of the ConfigMap: whether the newest revision agrees with the backup}."""
+        answers = {}
+        for backup in world.backups:
+            saved = world.answers.backups.get(backup.uid)
+            if backup.name == question.backup and isinstance(saved, Saved):
+                revisions = await self._revisions(world.key, saved.object)
+                uid = backup.statefulset_uid
+                answers[backup.uid] = successor.is_left_witnessed(saved.object, uid, revisions)
+        return answers
+
     async def _witness(self, key: Key, live: Live) -> bool:
-        chosen = msgspec.convert(live.object["spec"]["selector"], Selector, dec_hook=decode_hook)
+        return successor.is_witnessed(live.object, await self._revisions(key, live.object))
+
+    async def _revisions(self, key: Key, whole: dict[str, Any]) -> list[dict[str, Any]]:
+        chosen = msgspec.convert(whole["spec"].get("selector", {}), Selector, dec_hook=decode_hook)
         listing = await self._client.list(resources.REVISIONS, key.namespace, selector_text(chosen))
-        return successor.is_witnessed(live.object, list(listing.items))
+        return list(listing.items)
 
     def _sealed_bytes(self, world: World, live: Live, sizes: dict[str, str]) -> int:
         try:

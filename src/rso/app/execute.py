@@ -5,7 +5,6 @@ expected of the caches before the next plan.
 """
 
 import contextlib
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -151,9 +150,9 @@ class Executor:
         self._expect_backup(world.key, sealed.header.backup_name, stored)
         self._tools.notices.about(world).info("backup saved", backup=sealed.header.backup_name)
 
-    async def label_deleting(self, world: World, backup: Backup) -> Backup:
+    async def label_deleting(self, world: World, backup: Backup, attempt: str) -> Backup:
         """Say that the set may be absent from here on; return the backup as it is then."""
-        body = bodies.backup_deleting(backup.resource_version, secrets.token_hex(8))
+        body = bodies.backup_deleting(backup.resource_version, attempt)
         return await self._label(world, backup, body)
 
     async def label_superseded(self, world: World, backup: Backup, successor: str) -> Backup:

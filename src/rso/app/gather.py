@@ -11,7 +11,16 @@ from rso.app.backup import backup_name
 from rso.app.patience import Patience
 from rso.app.seal import Sealer
 from rso.app.view import View
-from rso.core.actions import Ask, AskBackup, AskGrowth, AskLive, AskPods, AskProof, GrowClaim
+from rso.core.actions import (
+    Ask,
+    AskBackup,
+    AskGrowth,
+    AskLive,
+    AskPods,
+    AskProof,
+    AskWitness,
+    GrowClaim,
+)
 from rso.core.model import Claim, StatefulSet
 from rso.core.policy import Bounds, has_own_annotation
 from rso.core.world import (
@@ -132,6 +141,9 @@ class Gatherer:
             case AskBackup():
                 uid, saved = await self.questions.backup(question)
                 return replace(answers, backups={**answers.backups, uid: saved})
+            case AskWitness():
+                witnessed = await self.questions.left_witness(world, question)
+                return replace(answers, witnessed=answers.witnessed | witnessed)
 
     def _with_deletion(self, key: Key, proof: Proof) -> Proof:
         refusal = self._deletions.pop(key, None)

@@ -7,11 +7,13 @@ From DELETE to CREATE no decision is made. Should this coroutine die anywhere, t
 tells the next look what to do. Whether a DELETE was ours is judged like this: a clean 404 or 409
 to the only one ever sent means that somebody else was faster, and the backup is dropped at once,
 so that a set which its user deletes stays deleted. If an earlier one may still be in flight (the
-backup bore the label before), nobody can tell, and in doubt the set comes back.
+backup bore the label before, and not from an attempt of ours that ended before its DELETE), nobody
+can tell, and in doubt the set comes back.
 """
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from rso.app import resources
@@ -21,8 +23,8 @@ from rso.app.log import Logger
 from rso.app.turn import Turns
 from rso.core import successor
 from rso.core.actions import Recreate, Replace
-from rso.core.gate import quiet_fault
-from rso.core.names import Phase
+from rso.core.gate import quiet_fault, stale_references
+from rso.core.names import WHEN_DELETED, Phase
 from rso.core.refusals import is_namespace_gone
 from rso.core.successor import is_our_successor
 from rso.core.world import Backup, Key, Live, Saved, World
@@ -66,6 +68,8 @@ class Replacer:
         self._executor = executor
         self._turns = turns
         self._wait_gone = wait_gone
+        # {uid of a backup: attempt} that we labelled first, or tried to, with no DELETE since.
+        self._unsent: dict[str, str] = {}
 
     async def replace(self, world: World, step: Replace) -> None:
         """Replace a set whose backup is verified."""
@@ -82,6 +86,10 @@ class Replacer:
         saved = world.answers.backups.get(backup.uid) if backup else None
         if backup is None or not isinstance(saved, Saved):
             return
+        if self._is_unsent(backup):
+            await self._executor.delete_backup(world.key, backup)
+            self._log(world).info("backup dropped", why="the set was deleted by its user")
+            return
         self._log(world).warning("absent set is created from its backup", backup=backup.name)
         async with asyncio.timeout(ABSENT_SECONDS):
             created = await self._create(world, backup, saved)
@@ -97,10 +105,14 @@ class Replacer:
         live = await self._still_as_saved(world, step.uid, saved)
         if live is None:
             return None
-        was_labelled = backup.phase is Phase.DELETING
-        backup = await self._executor.label_deleting(world, backup)
+        is_first = backup.phase is not Phase.DELETING or self._is_unsent(backup)
+        attempt = secrets.token_hex(8)
+        if is_first:
+            self._unsent[backup.uid] = attempt
+        backup = await self._executor.label_deleting(world, backup, attempt)
+        self._unsent.pop(backup.uid, None)
         started = self._tools.clock.monotonic()
-        if not await self._delete(world, live, backup, is_first=not was_labelled):
+        if not await self._delete(world, live, backup, is_first=is_first):
             return None
         try:
             async with asyncio.timeout(ABSENT_SECONDS):
@@ -116,6 +128,13 @@ class Replacer:
             self._tools.metrics.recreated("done")
             await self._complete(world, backup, saved, created)
         return absence
+
+    def _is_unsent(self, backup: Backup) -> bool:
+        """Return whether no DELETE of ours can have followed the label that a backup bears.
+
+        Its attempt tells whose label it is: the label of another would have met no conflict.
+        """
+        return bool(backup.attempt) and self._unsent.get(backup.uid) == backup.attempt
 
     async def _still_as_saved(self, world: World, uid: str, saved: Saved) -> Live | None:
         """Return the set just read, if it equals its backup and its Pods are still quiet.
@@ -136,10 +155,20 @@ class Replacer:
     async def _still_quiet(self, world: World) -> None:
         if world.statefulset is None:
             raise NotFound(404, "NotFound", "the set has gone")
-        pods = await self._tools.gatherer.questions.pods(world.key, world.statefulset)
-        fault = quiet_fault(world.statefulset, pods)
+        questions = self._tools.gatherer.questions
+        fault = quiet_fault(
+            world.statefulset, await questions.pods(world.key, world.statefulset)
+        ) or await self._reference_fault(world)
         if fault:
             raise Conflict(409, "Conflict", fault)
+
+    async def _reference_fault(self, world: World) -> str:
+        """Return which claim the collector could take with the set, whatever the cache shows."""
+        if world.statefulset is None or WHEN_DELETED not in world.statefulset.metadata.annotations:
+            return ""
+        listing = await self._client.list(resources.CLAIMS, world.key.namespace)
+        stale = stale_references(listing.items, world.key.name)
+        return f"claim {stale.claim} still refers to the set" if stale else ""
 
     async def _delete(self, world: World, live: Live, backup: Backup, *, is_first: bool) -> bool:
         """Return whether the set is going because of us, or may be."""

@@ -21,7 +21,7 @@ from rso.app.reconcile import Reconciler
 from rso.app.replace import Replacer
 from rso.app.seal import Sealer
 from rso.app.turn import Turns
-from rso.core.actions import AskBackup, Blocked
+from rso.core.actions import AskBackup, AskWitness, Blocked
 from rso.core.names import APP, Phase
 from rso.core.policy import Bounds
 from rso.core.recovery import recover
@@ -127,12 +127,13 @@ class Resume:
     async def _open_backup(self, world: World) -> None:
         """Read what the backup holds; the reconciler would wait for a better key, for ever.
 
-        Raises: Refused, when nobody can open it; NotFound, when it is gone meanwhile.
+        Raises: Refused, when nobody can open it or trust it; NotFound, when it is gone meanwhile.
         """
         demand = recover(world)
-        if isinstance(demand, AskBackup):
+        while isinstance(demand, (AskBackup, AskWitness)):
             await self._gatherer.ask(world, demand)
-            demand = recover(self._gatherer.world(world.key, has_turn=True))
+            world = self._gatherer.world(world.key, has_turn=True)
+            demand = recover(world)
         if isinstance(demand, Blocked):
             raise Refused(demand.sentence)
 

@@ -127,6 +127,7 @@ def read_backup(body: BackupMap) -> tuple[Key | None, Backup]:
         resource_version=body.metadata.resource_version,
         statefulset_uid=uid,
         phase=_phase(body.labels.get(names.PHASE_LABEL, "")),
+        attempt=annotations.get(names.ATTEMPT, ""),
         successor=annotations.get(names.SUCCESSOR, ""),
         superseded_at=parse_time(annotations.get(names.SUPERSEDED_AT, "")),
         created_at=body.metadata.creation_timestamp,

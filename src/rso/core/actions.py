@@ -46,7 +46,13 @@ class AskBackup(Decision, frozen=True):
     name: str
 
 
-Ask = AskGrowth | AskPods | AskLive | AskProof | AskBackup
+class AskWitness(Decision, frozen=True):
+    """Ask whether the newest revision that an absent set left agrees with its opened backup."""
+
+    backup: str
+
+
+Ask = AskGrowth | AskPods | AskLive | AskProof | AskBackup | AskWitness
 
 
 # Steps: each is one changing request

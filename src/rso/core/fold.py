@@ -16,6 +16,7 @@ from rso.core.actions import (
     AskLive,
     AskPods,
     AskProof,
+    AskWitness,
     Blocked,
     Decision,
     Done,
@@ -54,11 +55,12 @@ def apply(world: World, decision: Decision) -> World:
 
 
 def fold(
-    world: World, ask: Callable[[World, Ask], World] | None = None, limit: int = LIMIT
+    world: World, ask: Callable[[World, Ask], World | None] | None = None, limit: int = LIMIT
 ) -> list[Decision]:
     """Return every decision up to the end, at most `limit`.
 
-    `ask` may answer questions in earnest; whatever a played delete has overtaken is played.
+    `ask` may answer questions in earnest; what it leaves to us, and whatever a played delete has
+    overtaken, is played.
     """
     decisions: list[Decision] = []
     moments = folding(world, limit)
@@ -106,6 +108,8 @@ def answered(world: World, question: Ask) -> World:
         answers = replace(answers, growth=_growth(world, question))
     elif isinstance(question, AskBackup):
         answers = replace(answers, backups={**answers.backups, **_unopened(world, question)})
+    elif isinstance(question, AskWitness):
+        answers = replace(answers, witnessed=answers.witnessed | _witnessed(world, question))
     elif isinstance(question, AskPods):
         answers = replace(answers, pods=_pods(world, played.living(world)))
     elif isinstance(question, AskLive):
@@ -140,6 +144,10 @@ def _unopened(world: World, question: AskBackup) -> dict[str, Saved | Unreadable
     """Only who holds the key can open a backup that was there before."""
     unreadable = Unreadable(f"backup {question.name} is not opened here")
     return {each.uid: unreadable for each in world.backups if each.name == question.name}
+
+
+def _witnessed(world: World, question: AskWitness) -> dict[str, bool]:
+    return {each.uid: True for each in world.backups if each.name == question.backup}
 
 
 def _pods(world: World, statefulset: StatefulSet) -> Pods:

@@ -13,6 +13,7 @@ from rso.core.actions import (
     AskLive,
     AskPods,
     AskProof,
+    AskWitness,
     Blocked,
     Decision,
     Done,
@@ -41,7 +42,7 @@ from rso.core.policy import (
 from rso.core.world import World
 
 MAX_STATUS_CHARACTERS = 1000
-_ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup)
+_ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup, AskWitness)
 _BEYOND_RETAIN = (RenewGeneration, SetRetain, Unreference, SaveBackup, Replace)
 
 

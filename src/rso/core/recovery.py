@@ -11,6 +11,7 @@ from rso.core.actions import (
     AskBackup,
     AskLive,
     AskPods,
+    AskWitness,
     Blocked,
     Decision,
     DropBackup,
@@ -89,7 +90,24 @@ def _absent(world: World, backup: Backup) -> Decision:
     if world.answers.is_namespace_gone:
         return DropBackup(backup.name, Note.NAMESPACE_GONE, "the namespace is being deleted")
     saved = _content(world, backup)
-    return Recreate(backup.name) if isinstance(saved, Saved) else saved
+    return _witnessed(world, backup) if isinstance(saved, Saved) else saved
+
+
+def _witnessed(world: World, backup: Backup) -> Decision:
+    """Create nothing that the newest revision contradicts: an older backup may have been put back.
+
+    The key proves that a backup of this set is ours, not that it is the last one (safety T4).
+    """
+    is_witnessed = world.answers.witnessed.get(backup.uid)
+    if is_witnessed is None:
+        return AskWitness(backup.name)
+    if is_witnessed:
+        return Recreate(backup.name)
+    return Blocked(
+        Reason.BACKUP_UNREADABLE,
+        f"backup {backup.name} cannot be trusted: the newest ControllerRevision that the set left "
+        "has another Pod template; look at it with rso backup show, and apply the set yourself",
+    )
 
 
 def _same_uid(backup: Backup, statefulset: StatefulSet) -> Decision | None:

@@ -83,13 +83,32 @@ def is_witnessed(live: Json, revisions: list[Json]) -> bool:
     Source: `getPatch` in Kubernetes' `stateful_set_utils.go`: a revision is the template only.
     """
     uid = live["metadata"]["uid"]
-    own = [each for each in revisions if _is_owned(each, uid)]
-    if not own:
+    return _newest_holds([each for each in revisions if _is_owned(each, uid)], live)
+
+
+def is_left_witnessed(saved: Json, old_uid: str, revisions: list[Json]) -> bool:
+    """Return whether no revision that an absent set left says otherwise than its backup (T4).
+
+    An orphan delete takes the owner from the revisions, one after the other. None is left when the
+    set was deleted in the background too: in doubt no set is lost.
+    """
+    start = f"{saved['metadata']['name']}-"
+    own = [
+        each
+        for each in revisions
+        if each["metadata"]["name"].startswith(start)
+        and (_is_owned(each, old_uid) or not _has_controller(each))
+    ]
+    return not own or _newest_holds(own, saved)
+
+
+def _newest_holds(revisions: list[Json], live: Json) -> bool:
+    if not revisions:
         return False
-    newest = max(own, key=lambda each: int(each.get("revision", 0)))
+    newest = max(revisions, key=lambda each: int(each.get("revision", 0)))
     template = dict(newest.get("data", {}).get("spec", {}).get("template", {}))
     template.pop("$patch", None)
-    return bool(without_nulls(template) == without_nulls(live["spec"]["template"]))
+    return bool(without_nulls(template) == without_nulls(live["spec"].get("template")))
 
 
 def with_sizes(spec: Json, sizes: Mapping[str, str]) -> Json:
@@ -158,3 +177,8 @@ def _is_own(finalizer: str) -> bool:
 def _is_owned(revision: Json, uid: str) -> bool:
     owners = revision["metadata"].get("ownerReferences") or []
     return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)
+
+
+def _has_controller(revision: Json) -> bool:
+    owners = revision["metadata"].get("ownerReferences") or []
+    return any(owner.get("controller") for owner in owners)

@@ -120,13 +120,17 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 
 class Backup(msgspec.Struct, frozen=True):
-    """What a backup says in clear. `fault` is set when even that is damaged."""
+    """What a backup says in clear; `attempt` is that of its label `deleting`.
+
+    `fault` is set when even that is damaged.
+    """
 
     name: str
     uid: str
     resource_version: str
     statefulset_uid: str
     phase: Phase | None = None
+    attempt: str = ""
     successor: str = ""
     superseded_at: datetime | None = None
     created_at: datetime | None = None
@@ -134,13 +138,17 @@ class Backup(msgspec.Struct, frozen=True):
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """Answers to questions; each may be missing or too old."""
+    """Answers to questions; each may be missing or too old.
+
+    `witnessed` is told by the uid of a backup's ConfigMap, as `backups` is.
+    """
 
     growth: Growth = Growth()
     pods: Pods | None = None
     live: Live | None = None
     proof: Proof | None = None
     backups: dict[str, Saved | Unreadable] = {}
+    witnessed: dict[str, bool] = {}
     is_namespace_gone: bool = False
 
 
