@@ -85,6 +85,10 @@ class Caches:
         else:
             await informer.wait_gone(*key, uid)
 
+    def covers(self, namespace: str) -> bool:
+        """Return whether the sets of a namespace are watched."""
+        return self._informer(self._sets, namespace) is not None
+
     def keys(self) -> Iterable[Key]:
         """Return the sets that ask for something."""
         for informer in self._sets.values():

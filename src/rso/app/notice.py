@@ -26,7 +26,7 @@ class Notices:
 
     def __init__(self, recorder: Recorder, metrics: Metrics, log: Logger | None = None) -> None:
         self._recorder = recorder
-        self._metrics = metrics
+        self.metrics = metrics
         self.log = log or Logger(logging.getLogger(__name__))
         self._fields: dict[Key, dict[str, object]] = {}
 
@@ -67,7 +67,7 @@ class Notices:
 
     def event(self, world: World, kind: str, reason: Reason | Note, sentence: str) -> None:
         """Record an Event about the set, also one that is absent."""
-        self._metrics.event(reason)
+        self.metrics.event(reason)
         self._recorder.event(_reference(world), kind, reason, sentence)
 
 

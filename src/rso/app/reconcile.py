@@ -5,6 +5,7 @@ from rso.app.log import new_reconcile_id
 from rso.app.metric_table import Result
 from rso.app.notice import said
 from rso.app.patience import Patience
+from rso.app.repeats import LONGEST_SECONDS, Repeats
 from rso.app.replace import Replacer
 from rso.app.turn import Turns
 from rso.core.actions import (
@@ -35,6 +36,7 @@ from rso.kube.errors import AlreadyExists, Conflict, NotFound
 
 MAX_QUESTIONS = 20  # of one look; more means that the answers do not match the caches
 LOOK_AGAIN_SECONDS = 0.1  # after a conflict: the watch brings the change
+MANY_TIMES = 10  # of one step, after which each further one is told in the log
 AWAY_SECONDS = 5.0  # between looks at a set that is away and cannot be brought back yet
 
 
@@ -54,13 +56,20 @@ class Reconciler:
     """Decides and acts for any set of one operator."""
 
     def __init__(
-        self, tools: Tools, executor: Executor, replacer: Replacer, turns: Turns, patience: Patience
+        self,
+        tools: Tools,
+        executor: Executor,
+        replacer: Replacer,
+        turns: Turns,
+        patience: Patience,
+        repeats: Repeats,
     ) -> None:
         self._tools = tools
         self._executor = executor
         self._replacer = replacer
         self._turns = turns
         self._patience = patience
+        self._repeats = repeats
 
     async def reconcile(self, key: Key, attempt: int = 0) -> float | None:
         """Do one step for a set; return the seconds until the next look, None for no timed one.
@@ -116,8 +125,7 @@ class Reconciler:
     async def _act(self, world: World, decision: Decision) -> float | None:
         match decision:
             case Step():
-                await self._step(world, decision)
-                return self._tools.expectations.remaining(world.key)
+                return await self._try(world, decision)
             case Wait():
                 return self._wait(world, decision)
             case Blocked():
@@ -125,7 +133,22 @@ class Reconciler:
             case _:
                 self._tools.gatherer.settle(world.key)
                 self._patience.end(world.key)
+                self._repeats.end(world.key)
                 return expiry(world)
+
+    async def _try(self, world: World, step: Step) -> float:
+        """Do a step, unless it was done in vain so often that the next time is later."""
+        key = world.key
+        pause = self._repeats.remaining(key, step)
+        if pause > 0:
+            return pause
+        longest = AWAY_SECONDS if world.statefulset is None else LONGEST_SECONDS
+        count = self._repeats.add(key, step, longest)
+        if count >= MANY_TIMES:
+            log = self._tools.notices.about(world)
+            log.warning("step is tried again and again", step=type(step).__name__, times=count)
+        await self._step(world, step)
+        return self._tools.expectations.remaining(key)
 
     def _wait(self, world: World, decision: Wait) -> float | None:
         if decision.is_turn:

@@ -12,17 +12,17 @@ can tell, and in doubt the set comes back.
 """
 
 import asyncio
-import itertools
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from rso.app import resources
 from rso.app.answers import refusal_of
 from rso.app.execute import Executor, Tools
+from rso.app.gap import DeletedByUser, Gap
 from rso.app.log import Logger
 from rso.app.turn import Turns
 from rso.core import successor
-from rso.core.actions import Recreate, Replace
+from rso.core.actions import Recreate, Replace, Supersede
 from rso.core.gate import quiet_fault, stale_references
 from rso.core.names import WHEN_DELETED, Phase
 from rso.core.refusals import is_namespace_gone
@@ -42,15 +42,8 @@ from rso.kube.errors import (
     Unreachable,
 )
 
-FIRST_POLL_SECONDS = 0.005
-EVEN_POLLS = 20
-LONGEST_POLL_SECONDS = 1.0
 # After that the worker is given back; the backup's label brings the set back all the same.
 ABSENT_SECONDS = 40.0
-
-
-class _DeletedByUser(Conflict):
-    """We orphan; whoever wants a set's Pods gone first has deleted it for good."""
 
 
 class Replacer:
@@ -67,7 +60,7 @@ class Replacer:
         self._client = tools.client
         self._executor = executor
         self._turns = turns
-        self._wait_gone = wait_gone
+        self._gap = Gap(tools.client, tools.clock, wait_gone)
         # {uid of a backup: attempt} that we labelled first, or tried to, with no DELETE since.
         self._unsent: dict[str, str] = {}
 
@@ -93,9 +86,11 @@ class Replacer:
         self._log(world).warning("absent set is created from its backup", backup=backup.name)
         async with asyncio.timeout(ABSENT_SECONDS):
             created = await self._create(world, backup, saved)
-        if created is not None:
-            self._tools.metrics.recreated("recovered")
-            await self._complete(world, backup, saved, created)
+        if created is None:
+            await self._leave_to_holder(world, backup, saved)
+            return
+        self._tools.metrics.recreated("recovered")
+        await self._complete(world, backup, saved, created)
 
     async def _replace(self, world: World, step: Replace) -> float | None:
         backup = self._tools.view.backup(step.backup)
@@ -116,9 +111,9 @@ class Replacer:
             return None
         try:
             async with asyncio.timeout(ABSENT_SECONDS):
-                await self._gone(world.key, live.uid)
+                await self._gap.gone(world.key, live.uid)
                 created = await self._create(world, backup, saved)
-        except _DeletedByUser:
+        except DeletedByUser:
             await self._executor.delete_backup(world.key, backup)
             raise
         finally:
@@ -207,42 +202,6 @@ class Replacer:
         metadata = live.object["metadata"]
         return live.uid == uid and "orphan" in metadata.get("finalizers", [])
 
-    async def _gone(self, key: Key, uid: str) -> None:
-        """Return when the set has gone, told by the watch or by the poll beside it.
-
-        Raises: Conflict, when its user deletes it meanwhile, its Pods first.
-        """
-        watch = asyncio.ensure_future(self._wait_gone(key, uid))
-        poll = asyncio.ensure_future(self._poll_gone(key, uid))
-        try:
-            await asyncio.wait({watch, poll}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            watch.cancel()
-            poll.cancel()
-            await asyncio.gather(watch, poll, return_exceptions=True)
-        if not poll.cancelled() and isinstance(poll.exception(), _DeletedByUser):
-            poll.result()
-
-    async def _poll_gone(self, key: Key, uid: str) -> None:
-        async for _ in self._looks():
-            try:
-                found = await self._client.get(resources.STATEFULSETS, *key)
-            except NotFound:
-                return
-            if found.metadata.uid != uid:
-                return
-            if "foregroundDeletion" in found.metadata.finalizers:
-                raise _DeletedByUser(409, "Conflict", "the set is deleted by its user")
-
-    async def _looks(self) -> AsyncIterator[None]:
-        """Yield at once, then every 5 ms twenty times, then after pauses that grow to a second."""
-        pause = FIRST_POLL_SECONDS
-        for count in itertools.count():
-            yield
-            await self._tools.clock.sleep(pause)
-            if count >= EVEN_POLLS:
-                pause = min(pause * 2, LONGEST_POLL_SECONDS)
-
     async def _complete(self, world: World, backup: Backup, saved: Saved, created: Live) -> None:
         self._executor.expect_set(world.key, created)
         self._log(world).info("set is created again", successor=created.uid)
@@ -257,7 +216,7 @@ class Replacer:
         do.
         """
         body = successor.successor(saved.object, saved.sizes)
-        async for _ in self._looks():
+        async for _ in self._gap.looks():
             try:
                 kind = resources.WHOLE_STATEFULSETS
                 return Live(await self._client.create(kind, world.key.namespace, body))
@@ -273,6 +232,18 @@ class Replacer:
                     return None
                 self._log(world).warning("set cannot be created yet", error=type(error).__name__)
         return None
+
+    async def _leave_to_holder(self, world: World, backup: Backup, saved: Saved) -> None:
+        """Give up the name to another set that holds it, which no cache shows.
+
+        Raises: Conflict, when that is the set itself: its DELETE has not arrived.
+        """
+        holder = await self._holder(world.key)
+        if holder is None or _is_ours(saved, holder, backup.statefulset_uid):
+            return
+        if holder.uid == backup.statefulset_uid:
+            raise Conflict(409, "Conflict", "the set lives, but cannot be read")
+        await self._executor.supersede(world, Supersede(backup.name, ""))
 
     async def _holder(self, key: Key) -> Live | None:
         """Return the set that holds the name; None while the old one is still going."""

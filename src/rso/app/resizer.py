@@ -10,20 +10,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from prometheus_client import CollectorRegistry
 
 from rso.app import resources
-from rso.app.answers import Questions
+from rso.app.assembly import make_reconciler, make_tools
 from rso.app.caches import Caches
-from rso.app.execute import Executor, Tools
-from rso.app.expect import Expectations
-from rso.app.gather import Gatherer
 from rso.app.keys import KeyRing
 from rso.app.lanes import Lanes
 from rso.app.leader import LEASE
 from rso.app.metering import MeteredTransport
 from rso.app.metrics import Metrics
 from rso.app.notice import Notices, said
+from rso.app.outside import Outside
 from rso.app.patience import Patience
-from rso.app.reconcile import AWAY_SECONDS, Reconciler
-from rso.app.replace import Replacer
+from rso.app.reconcile import AWAY_SECONDS
+from rso.app.repeats import Repeats
+from rso.app.resume import Refused
 from rso.app.seal import Sealer
 from rso.app.settings import Settings
 from rso.app.turn import Turns
@@ -38,6 +37,8 @@ from rso.kube.queue import WorkQueue
 from rso.kube.recorder import Recorder
 from rso.kube.transport import Transport
 from rso.kube.workers import run_workers
+
+Reconcile = Callable[[Key], Awaitable[float | None]]
 
 RECONCILE_SECONDS = 60.0
 GRACE_SECONDS = 25.0  # Kubernetes kills after 30 by default
@@ -74,12 +75,12 @@ class Resizer:
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._turns = Turns(clock, settings.recreate_concurrency, self._queue.add_after)
         self._patience = Patience(clock)
+        self._repeats = Repeats(clock)
         self._caches = Caches(
             self._client, clock, self.metrics, settings.namespaces, settings.operator_namespace
         )
         self._stopping = asyncio.Event()
-        self._expectations = Expectations(clock)
-        self._gatherer: Gatherer | None = None
+        self._forget_answers: Callable[[Key], None] = lambda _key: None
 
     async def run(self) -> None:
         """Work until stopped, as the leader or waiting to become it.
@@ -90,12 +91,12 @@ class Resizer:
             resources.NAMESPACES, None, self._settings.operator_namespace
         )
         self._warn_without_key()
-        reconciler = self._assemble(namespace.metadata.uid)
+        reconcile = self._assemble(namespace.metadata.uid)
         background = [
             asyncio.ensure_future(self._caches.run()),
             asyncio.ensure_future(self._recorder.run()),
         ]
-        leading = asyncio.ensure_future(self._hold(reconciler))
+        leading = asyncio.ensure_future(self._hold(reconcile))
         try:
             await self._until_stopped(leading, background)
         finally:
@@ -129,28 +130,29 @@ class Resizer:
     def _may_write(self) -> bool:
         return not self._settings.leader_elect or self._lease.is_held()
 
-    def _assemble(self, cluster: str) -> Reconciler:
+    def _assemble(self, cluster: str) -> Reconcile:
         sealer = Sealer(self._keys, cluster, self._settings.operator_namespace)
-        questions = Questions(self._client, self._caches, sealer, self._clock)
-        gatherer = Gatherer(self._caches, questions, sealer, self._settings.bounds, self._clock)
-        tools = Tools(
-            client=self._client,
-            view=self._caches,
-            gatherer=gatherer,
-            sealer=sealer,
-            expectations=self._expectations,
-            notices=self._notices,
-            metrics=self.metrics,
-            clock=self._clock,
+        tools = make_tools(
+            self._client, self._caches, sealer, self._settings.bounds, self._notices, self._clock
         )
-        executor = Executor(tools)
-        replacer = Replacer(tools, executor, self._turns, self._caches.wait_gone)
-        self._gatherer = gatherer
+        self._forget_answers = tools.gatherer.forget
+        outside = Outside(self._client, sealer, self._settings.bounds, self._notices, self._clock)
         self._caches.touch = self._touch
         self._caches.forget = self._forget
         self._caches.backups_damaged = self._tell_damaged
         self.metrics.follow_queue(lambda: len(self._queue))
-        return Reconciler(tools, executor, replacer, self._turns, self._patience)
+        reconciler = make_reconciler(
+            tools, self._turns, self._patience, self._repeats, self._caches.wait_gone
+        )
+
+        async def reconcile(key: Key) -> float | None:
+            self._measure()
+            if not self._caches.covers(key.namespace):
+                await outside.finish(key)
+                return None
+            return await reconciler.reconcile(key, self._queue.attempts(key))
+
+        return reconcile
 
     async def _until_stopped(
         self, leading: asyncio.Future[None], background: Sequence[asyncio.Future[None]]
@@ -164,7 +166,7 @@ class Resizer:
             if task.done():
                 task.result()
 
-    async def _hold(self, reconciler: Reconciler) -> None:
+    async def _hold(self, reconcile: Reconcile) -> None:
         synced, stopping = (
             asyncio.ensure_future(each) for each in (self._caches.wait_synced(), self._stopped())
         )
@@ -177,24 +179,20 @@ class Resizer:
             stopping.cancel()
 
         async def lead() -> None:
-            await self._lead(reconciler)
+            await self._lead(reconcile)
 
         await (self._lease.hold(lead) if self._settings.leader_elect else lead())
 
-    async def _lead(self, reconciler: Reconciler) -> None:
+    async def _lead(self, reconcile: Reconcile) -> None:
         self.metrics.leading(leads=True)
         try:
             for key in (*self._caches.absent(), *self._caches.keys(), *self._caches.backup_keys()):
                 self._queue.add(key)
-            await self._work(reconciler)
+            await self._work(reconcile)
         finally:
             self.metrics.leading(leads=False)
 
-    async def _work(self, reconciler: Reconciler) -> None:
-        async def reconcile(key: Key) -> float | None:
-            self._measure()
-            return await reconciler.reconcile(key, self._queue.attempts(key))
-
+    async def _work(self, reconcile: Reconcile) -> None:
         lanes = Lanes(self._settings.concurrency, self._queue.add)
         workers = asyncio.ensure_future(
             run_workers(
@@ -221,9 +219,7 @@ class Resizer:
             workers.cancel()
             await asyncio.gather(workers, stopping, return_exceptions=True)
 
-    async def _bring_back_absent(
-        self, reconcile: Callable[[Key], Awaitable[float | None]], deadline: float
-    ) -> None:
+    async def _bring_back_absent(self, reconcile: Reconcile, deadline: float) -> None:
         """Go on with the sets that are away because of us, and with no other."""
         while self._clock.monotonic() < deadline:
             absent = [key for key in self._caches.absent() if self._is_away(key)]
@@ -271,6 +267,8 @@ class Resizer:
         elif isinstance(error, InvalidQuantity):
             self.metrics.undecodable("quantities")
             log.error("a size cannot be read", error=str(error))
+        elif isinstance(error, Refused):
+            log.error("set cannot be brought back", why=str(error))
         elif isinstance(error, (KubeError, TimeoutError)):
             log.warning("request failed", error=said(error))
         else:
@@ -287,5 +285,6 @@ class Resizer:
         """Forget a set that is gone; its backups, if any, still speak for it."""
         self.metrics.forget(*key)
         self._notices.forget(key)
-        if self._gatherer is not None and not self._caches.backups(key):
-            self._gatherer.forget(key)
+        if not self._caches.backups(key):
+            self._forget_answers(key)
+            self._repeats.end(key)

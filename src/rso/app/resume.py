@@ -7,29 +7,17 @@ as soon as no backup demands anything more: what the set wishes besides is the o
 import asyncio
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry
-
-from rso.app.answers import Questions
-from rso.app.execute import Executor, NotVerified, Tools
-from rso.app.expect import Expectations
-from rso.app.gather import Gatherer
+from rso.app.assembly import make_reconciler
+from rso.app.execute import NotVerified, Tools
 from rso.app.live import LiveView
-from rso.app.metrics import Metrics
-from rso.app.notice import Notices
 from rso.app.patience import Patience
-from rso.app.reconcile import Reconciler
-from rso.app.replace import Replacer
-from rso.app.seal import Sealer
+from rso.app.repeats import Repeats
 from rso.app.turn import Turns
 from rso.core.actions import AskBackup, AskWitness, Blocked
-from rso.core.names import APP, Phase
-from rso.core.policy import Bounds
+from rso.core.names import Phase
 from rso.core.recovery import recover
 from rso.core.world import Backup, Key, World
-from rso.kube.client import Client
-from rso.kube.clock import Clock
 from rso.kube.errors import Conflict, NotFound, ServerError, Unreachable
-from rso.kube.recorder import Recorder
 
 LOOK_SECONDS = 0.5  # between looks at something that others must do
 
@@ -59,57 +47,26 @@ def _demands(world: World, backup: Backup) -> bool:
 class Resume:
     """Finishes what a backup of one set demands."""
 
-    def __init__(
-        self,
-        client: Client,
-        clock: Clock,
-        sealer: Sealer,
-        bounds: Bounds,
-        say: Callable[[str], None],
-    ) -> None:
-        self.view = LiveView(client, sealer.namespace)
-        self.recorder = Recorder(client, f"{APP}-resizer", "rso-resume", clock)
-        self._clock = clock
+    def __init__(self, tools: Tools, view: LiveView, say: Callable[[str], None]) -> None:
+        self._view = view
+        self._gatherer = tools.gatherer
+        self._clock = tools.clock
         self._say = say
-        questions = Questions(client, self.view, sealer, clock)
-        self._gatherer = Gatherer(self.view, questions, sealer, bounds, clock)
-        metrics = Metrics(CollectorRegistry())
-        tools = Tools(
-            client=client,
-            view=self.view,
-            gatherer=self._gatherer,
-            sealer=sealer,
-            expectations=Expectations(clock),
-            notices=Notices(self.recorder, metrics),
-            metrics=metrics,
-            clock=clock,
-        )
-        executor = Executor(tools)
-        turns = Turns(clock, 1, lambda _key, _seconds: None)
-        replacer = Replacer(tools, executor, turns, _never)
-        self._reconciler = Reconciler(tools, executor, replacer, turns, Patience(clock))
+        turns = Turns(self._clock, 1, lambda _key, _seconds: None)
+        patience, repeats = Patience(self._clock), Repeats(self._clock)
+        self._reconciler = make_reconciler(tools, turns, patience, repeats, _never)
 
     async def look(self, key: Key) -> World:
         """Return the set and its backups, read just now."""
-        await self.view.read_set(key)
+        await self._view.read_set(key)
         return self._gatherer.world(key, has_turn=True)
 
     async def run(self, key: Key) -> World:
         """Return the world in which no backup demands anything.
 
-        Events are sent before it returns. A server that is away is waited for: limit the time.
+        A server that is away is waited for: limit the time.
         Raises: Refused; Forbidden and other refusals of the API server.
         """
-        sending = asyncio.ensure_future(self.recorder.run())
-        try:
-            world = await self._until_finished(key)
-            await self.recorder.drain()
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-        return world
-
-    async def _until_finished(self, key: Key) -> World:
         while True:
             try:
                 world = await self.look(key)

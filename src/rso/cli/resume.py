@@ -1,13 +1,19 @@
 """`rso resume`: bring an absent set back and finish its recreate, without the operator."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import click
+from prometheus_client import CollectorRegistry
 
+from rso.app.assembly import make_tools
 from rso.app.leader import LEASE, leader
+from rso.app.live import LiveView
 from rso.app.log import configure
+from rso.app.metrics import Metrics
+from rso.app.notice import Notices
 from rso.app.resume import Refused, Resume, is_demanded
 from rso.app.seal import Sealer
 from rso.app.settings import default_identity
@@ -22,13 +28,15 @@ from rso.cli.options import (
     person_options,
 )
 from rso.cli.output import note
-from rso.core.names import FIELD_MANAGER, Phase
+from rso.core.names import APP, FIELD_MANAGER, Phase
 from rso.core.world import Key, World
 from rso.kube.client import Client
 from rso.kube.errors import LeaseLost
 from rso.kube.lease import Lease
+from rso.kube.recorder import Recorder
 
 WATCH_LEASE_SECONDS = 1.0
+EVENT_SECONDS = 5.0  # for what is left to say at the end
 
 
 @click.command("resume", short_help="Bring an absent set back, without the operator.")
@@ -70,21 +78,40 @@ async def _run(values: Mapping[str, Any]) -> None:
             field_manager=FIELD_MANAGER,
             may_write=lease.is_held if lease else None,
         )
-        resume = Resume(client, connection.clock, sealer, bounds_of(values), note)
+        view = LiveView(client, sealer.namespace)
+        clock = connection.clock
+        recorder = Recorder(client, f"{APP}-resizer", "rso-resume", clock)
+        notices = Notices(recorder, Metrics(CollectorRegistry()))
+        tools = make_tools(client, view, sealer, bounds_of(values), notices, clock)
+        resume = Resume(tools, view, note)
         world = await resume.look(key)
-        if resume.view.gaps:
-            raise Failed("; ".join(resume.view.gaps))
+        if view.gaps:
+            raise Failed("; ".join(view.gaps))
         if not is_demanded(world):
             _say_why_not(world)
             return
         try:
-            async with asyncio.timeout(values["timeout_seconds"]):
+            async with _sending(recorder), asyncio.timeout(values["timeout_seconds"]):
                 await _resume(connection, resume, key, lease)
         except TimeoutError:
             raise TimedOut(
                 f"{key} is not finished after {values['timeout_seconds']:.0f} s; run this again, "
                 "or start the operator: either goes on where this ended"
             ) from None
+
+
+@contextlib.asynccontextmanager
+async def _sending(recorder: Recorder) -> AsyncIterator[None]:
+    """Send Events meanwhile, and at the end what is left of them."""
+    running = asyncio.ensure_future(recorder.run())
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVENT_SECONDS):
+                await recorder.drain()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def _lease(connection: Connection) -> Lease:
