@@ -52,7 +52,7 @@ def blind(
 
     yield start
     for operator in started:
-        operator.stop()
+        operator.kill()  # stopped in order it would try for its whole grace time
 
 
 def leave_absent(sets: Sets, interfere: Interfere) -> None:

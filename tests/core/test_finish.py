@@ -1,5 +1,6 @@
 """After the create: managers, references and Pods, before the backup may go."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,7 +52,8 @@ FINISHING = backup(phase=Phase.SUPERSEDED, successor=NEW, superseded_at=NOW)
 
 def new_set(*managers: Json, **changes: Json) -> Json:
     """Return the set that was created from the backup."""
-    live = whole_set({"resize-0": "20Gi"}, {"data": "20Gi"}, metadata={"uid": NEW})
+    metadata = {"uid": NEW, "creationTimestamp": NOW.isoformat()}
+    live = whole_set({"resize-0": "20Gi"}, {"data": "20Gi"}, metadata=metadata)
     live["metadata"]["managedFields"] = list(managers)
     return merged(live, changes)
 
@@ -111,6 +113,28 @@ def test_a_backup_stays_until_every_pod_is_adopted(listed: Any) -> None:  # noqa
     found = plan(with_answers(finishing(), pods=pods(listed, *others)))
 
     assert Wait("the new set has not adopted every Pod yet", seconds=0.2) == found
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "expected"),
+    [
+        pytest.param(-3600, 0.2, id="a clock that goes wrong shortens nothing below the first"),
+        pytest.param(1, 0.2, id="at first it is looked at often"),
+        pytest.param(60, 6.0, id="a tenth of the set's age"),
+        pytest.param(86_400, 30.0, id="at most half a minute"),
+    ],
+)
+def test_a_controller_that_does_not_adopt_is_looked_at_ever_more_seldom(
+    age_seconds: int, expected: float
+) -> None:
+    """While the controller manager is away, hours of waiting cost few requests."""
+    created = NOW - timedelta(seconds=age_seconds)
+    live = new_set(HELM, CONTROLLER, metadata={"creationTimestamp": created.isoformat()})
+    others = [pod(f"db-{each}", NEW) for each in (1, 2)]
+
+    found = plan(with_answers(finishing(live), pods=pods(pod(owner=UID), *others)))
+
+    assert Wait("the new set has not adopted every Pod yet", seconds=expected) == found
 
 
 @pytest.mark.parametrize(

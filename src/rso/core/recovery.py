@@ -26,7 +26,10 @@ from rso.core.names import Note, Phase, Reason
 from rso.core.world import Backup, Pods, Saved, Unreadable, World
 
 KEEP_SUPERSEDED = timedelta(days=7)
-ADOPTION_SECONDS = 0.2  # the controller adopts within a second
+# The controller adopts within a second, unless it is throttled, overloaded or away.
+ADOPTION_SECONDS = 0.2
+LONGEST_ADOPTION_SECONDS = 30.0
+ADOPTION_RATIO = 0.1  # of the new set's age
 
 
 def recover(world: World) -> Decision | None:
@@ -166,7 +169,8 @@ def _finish(world: World, backup: Backup, statefulset: StatefulSet) -> Decision:
     if pods is None:
         return AskPods()
     if not _is_adopted(statefulset, pods):
-        return Wait("the new set has not adopted every Pod yet", seconds=ADOPTION_SECONDS)
+        pause = _adoption_pause(statefulset, pods)
+        return Wait("the new set has not adopted every Pod yet", seconds=pause)
     changed = pods_changed(saved, pods)
     note = Note.PODS_CHANGED if changed else Note.RECREATED
     return DropBackup(backup.name, note, changed or "the same Pods, the new sizes")
@@ -185,6 +189,13 @@ def _is_adopted(statefulset: StatefulSet, answer: Pods) -> bool:
     own = selector.pods_of(statefulset, answer.pods).values()
     owners = [pod.metadata.controller for pod in own]
     return all(owner is not None and owner.uid == uid for owner in owners)
+
+
+def _adoption_pause(statefulset: StatefulSet, answer: Pods) -> float:
+    """Return the seconds until the Pods are listed again: the longer, the older the new set is."""
+    created_at = statefulset.metadata.creation_timestamp
+    age = (answer.listed_at - created_at).total_seconds() if created_at else 0.0
+    return max(ADOPTION_SECONDS, min(age * ADOPTION_RATIO, LONGEST_ADOPTION_SECONDS))
 
 
 def pods_changed(saved: Saved, answer: Pods) -> str:
