@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from testbed import images
 from testbed.cache import HERE, build_directory, cache_directory, locked
 from testbed.process import BedError, run
-from testbed.progress import Step, steps
+from testbed.progress import Step, say, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +51,12 @@ def build() -> Path:
     target = build_directory()
     with locked(cache_directory()):
         if not target.is_dir():
-            print(f"Building the test bed's programs and images into {target}: {ESTIMATE}.")
+            say(f"Building the test bed's programs and images into {target}: {ESTIMATE}.")
             started = time.monotonic()
             with tempfile.TemporaryDirectory(dir=target.parent, prefix="build-") as draft:
                 build_into(Path(draft, "programs"), Path(draft, "work"))
                 Path(draft, "programs").rename(target)
-            print(f"Built in {time.monotonic() - started:.0f} s.")
+            say(f"Built in {time.monotonic() - started:.0f} s.")
     return target
 
 

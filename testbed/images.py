@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from testbed.cache import HERE
 from testbed.node import SANDBOX_IMAGE
-from testbed.process import run
+from testbed.process import BedError, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def build_busybox(step: Step, archives: Path, work: Path) -> None:
     context = work / "busybox"
     root = context / "rootfs"
     (root / "bin").mkdir(parents=True)
-    run("apt-get", "download", "busybox", cwd=context)
+    download("busybox", context)
     step.advance()
     [package] = context.glob("busybox_*.deb")
     run("dpkg-deb", "-x", str(package), str(context / "package"))
@@ -39,6 +39,19 @@ def build_busybox(step: Step, archives: Path, work: Path) -> None:
     step.advance()
     save_image(work, SANDBOX_IMAGE, archives / "busybox.tar")
     step.finish()
+
+
+def download(package: str, directory: Path) -> None:
+    """Download a Debian package; the package lists are updated only when that fails.
+
+    Raises: BedError, with what apt said.
+    """
+    command = ("apt-get", "download", package)
+    try:
+        run(*command, cwd=directory)
+    except BedError:  # a bare machine has no lists, and old ones name files that have gone
+        run("apt-get", "-qq", "update")
+        run(*command, cwd=directory)
 
 
 def copy_libraries(program: Path, root: Path) -> None:

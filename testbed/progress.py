@@ -1,8 +1,9 @@
-"""Progress of long work: bars in a terminal, a line each tenth elsewhere."""
+"""Progress of long work on stderr: bars in a terminal, a line each tenth elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
@@ -29,10 +30,15 @@ class Step(Protocol):
         """All is done, also units that nobody counted."""
 
 
+def say(words: str) -> None:
+    """Tell a person something at once; stdout is for answers that programs read."""
+    print(words, file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
 def steps() -> Iterator[Callable[[str], Step]]:
     """Yield a function that adds a step by its name."""
-    console = Console()
+    console = Console(stderr=True)
     if not console.is_terminal:
         yield LineStep
         return
@@ -76,13 +82,13 @@ class LineStep:
 
     def begin(self, what: str, total: int) -> None:
         self._what, self._total, self._done = what, total, 0
-        print(f"{self._name}: {what}", flush=True)
+        say(f"{self._name}: {what}")
 
     def advance(self) -> None:
         self._done += 1
         done, total = self._done, self._total
         if total and done * TENTHS // total > (done - 1) * TENTHS // total:
-            print(f"{self._name}: {self._what} {done} of {total}", flush=True)
+            say(f"{self._name}: {self._what} {done} of {total}")
 
     def finish(self) -> None:
-        print(f"{self._name}: done", flush=True)
+        say(f"{self._name}: done")
