@@ -1,13 +1,21 @@
-"""The operator's resizer, run from this source tree against a bed, as an operator would be."""
+"""The operator's resizer, run from this source tree against a bed, as an operator would be.
+
+It is a process of the bed's process namespace, so the kernel ends it with the bed, also when
+whoever started it was killed; its files and its network are this machine's.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.process import BedError, run
+from testbed.inside import living
+from testbed.process import BedError, first_child, run
 
 if TYPE_CHECKING:
     from testbed.cluster import Cluster
@@ -22,12 +30,8 @@ class Resizer:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.log = cluster.bed.path("logs", "rso.log")
+        # nsenter: it joins the namespace, starts the resizer there, and ends when that has ended.
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """Its process id; None before the start."""
-        return self._process.pid if self._process else None
 
     def start(self) -> None:
         """Make the key and the namespace, start it, and return when it leads.
@@ -38,7 +42,8 @@ class Resizer:
         run(program(), "keygen", "--if-absent", str(keys))
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         self._cluster.apply(namespace)
-        command = [program(), "resizer", f"--key-dir={keys}", "--metrics-bind=0"]
+        inside = ["nsenter", "--pid", f"--target={living(self._cluster.bed.state).pid}"]
+        command = [*inside, program(), "resizer", f"--key-dir={keys}", "--metrics-bind=0"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--log-format=json", f"--operator-namespace={NAMESPACE}"],
@@ -54,12 +59,21 @@ class Resizer:
         """End it as Kubernetes ends a Pod: SIGTERM, then SIGKILL."""
         if self._process is None:
             return
-        self._process.terminate()
+        self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send the resizer a signal; none when it has ended."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        resizer = first_child(self._process.pid)
+        if resizer is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(resizer, number)
 
     def leave(self) -> None:
         """Let it run on when this process ends."""

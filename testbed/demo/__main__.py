@@ -1,19 +1,20 @@
 """python -m testbed.demo: a set grows on a real cluster, while you look on.
 
-KEEP=1 leaves the cluster and the operator running. Exit codes: 0 every promise held, 1 one did not
+KEEP=1 leaves the cluster and the operator running. A demo that was killed leaves them too; the next
+one with the same state directory ends them first. Exit codes: 0 every promise held, 1 one did not
 or something failed, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-
-from rich.console import Console
 
 from testbed import requirements
 from testbed.cache import cache_directory
@@ -21,7 +22,6 @@ from testbed.process import BedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -32,14 +32,25 @@ def main() -> int:
     """Play once."""
     for number in SIGNALS:
         signal.signal(number, _interrupt)
-    console = Console(highlight=False)
+    state = parse_arguments().state.resolve()
     try:
         requirements.check_up(node=True)
-        with alone(cache_directory() / "beds" / "demo.lock"):
-            return play_once(cache_directory() / "beds" / "demo", console)
+        with alone(state.with_suffix(".lock")):
+            return play_once(state)
     except BedError as error:
-        console.print(f"demo: {error}", markup=False)
+        print(f"demo: {error}", flush=True)
         return 1
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m testbed.demo", description="A set grows on a real cluster."
+    )
+    state = cache_directory() / "beds" / "demo"
+    parser.add_argument(
+        "--state", type=Path, default=state, help="the cluster's directory (%(default)s)"
+    )
+    return parser.parse_args()
 
 
 @contextlib.contextmanager
@@ -54,10 +65,13 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def play_once(state: Path, console: Console) -> int:
+def play_once(state: Path) -> int:
     """Play, and whatever comes of it end everything, unless KEEP is set."""
-    from testbed.demo.play import Play  # noqa: PLC0415 # needs what was just checked
+    from rich.console import Console  # noqa: PLC0415 # needs what was just checked
 
+    from testbed.demo.play import Play  # noqa: PLC0415 # likewise
+
+    console = Console(highlight=False)
     play = Play(state, console)
     code = INTERRUPTED
     try:

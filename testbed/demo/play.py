@@ -79,7 +79,7 @@ class Play:
         return self._cluster is not None and self._resizer is not None
 
     def leave(self) -> None:
-        """Leave all running, and tell how to use and to end it."""
+        """Leave all running, and tell how to use and to end it: the operator ends with the bed."""
         if self._cluster is None or self._resizer is None:
             return
         self._resizer.leave()
@@ -89,7 +89,7 @@ class Play:
             f"  {self._cluster.bed.program('kubectl')} -n {NAMESPACE} get sts,pods,pvc\n"
             f"  tail -f {self._resizer.log}\n"
             f"End it:\n"
-            f"  kill {self._resizer.pid}; {sys.executable} -m testbed down --state {self._state}",
+            f"  {sys.executable} -m testbed down --state {self._state}",
             markup=False,
             soft_wrap=True,
         )

@@ -1,36 +1,23 @@
-"""The demo: it tells the truth, and leaves nothing behind."""
+"""The demo tells the truth about what was seen."""
 
-import contextlib
 import io
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from rich.console import Console, RenderableType
 
 from testbed.api import Object
-from testbed.cache import HERE, cache_directory, locked
 from testbed.demo import scene as demo
 from testbed.demo.lines import parse
 from testbed.demo.scene import DONE, NEW_POD, NEW_SIZE, OLD_SIZE, PODS, PREFIX, Scene
 from testbed.demo.screen import facts, pods_table
 from testbed.demo.steps import Steps
 from testbed.demo.summary import checks, times
-from testbed.fixtures import need_bed
-from testbed.process import wait_until
-from testbed.runs import is_up
 from testbed.writer import Journal, Record
-from tests.testbed.machine import Traces
 
 MIB = 2**20
 BEGAN = 1000.0
-STATE = cache_directory() / "beds" / "demo"
-DEMO_SECONDS = 110
-INTERRUPTED = 130
 
 
 def statefulset(uid: str, size: str, status: str = "") -> Object:
@@ -230,60 +217,3 @@ def test_without_a_terminal_only_changes_are_told() -> None:
 def test_the_operators_log_in_words(line: str, text: str) -> None:
     """A person reads the message and what differs; other lines stay as they are."""
     assert text == parse(line).text
-
-
-@pytest.fixture
-def only_demo() -> Iterator[None]:
-    """Hold back the other tests that play the demo: a machine has one at a time."""
-    need_bed(is_node=True)
-    with locked(cache_directory() / "beds" / "demo-tests"):
-        yield
-
-
-@contextlib.contextmanager
-def playing() -> Iterator[subprocess.Popen[str]]:
-    """Play the demo; it is interrupted, if need be, before the block ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "testbed.demo"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={name: value for name, value in os.environ.items() if name != "KEEP"},
-        cwd=HERE.parent,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-
-
-@pytest.mark.node
-@pytest.mark.usefixtures("only_demo")
-def test_the_demo() -> None:
-    """Every promise holds on a real cluster, and the exit code says so."""
-    with playing() as process:
-        told, _ = process.communicate(timeout=DEMO_SECONDS)
-
-    assert process.returncode == 0, told
-    assert "All promises held" in told
-    assert not is_up(STATE)
-
-
-@pytest.mark.node
-@pytest.mark.usefixtures("only_demo")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_nothing(number: signal.Signals) -> None:
-    """Ctrl-C or SIGTERM in the middle ends the cluster and the operator."""
-    with playing() as process:
-        assert process.stdout is not None
-        # The bed's record is written before anything of it is made.
-        while "Pods that write" not in (line := process.stdout.readline()):
-            assert line, "the demo ended"
-        with Traces.of(STATE) as traces:
-            process.send_signal(number)
-            told, _ = process.communicate(timeout=DEMO_SECONDS)
-
-            assert INTERRUPTED == process.returncode, told
-            wait_until(lambda: not traces.left(), 10, "the end of the cluster and the operator")
