@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 from testbed import cgroups
 from testbed.bed import load_record
 from testbed.network import link_id
-from testbed.node import KUBELET_SYSCTLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,28 @@ if TYPE_CHECKING:
     from testbed.bed import Bed
 
 
+# Where a node's programs have settings, and those that count or adapt by themselves: the last id,
+# open ptys, randomness, perf's pace, tracked connections, and what comes and goes with a link.
+SETTINGS = ("kernel", "net", "vm")
+CHANGING = re.compile(
+    r"kernel/(ns_last_pid|pty/nr|random/.*|perf_.*)"
+    r"|net/ipv[46]/(conf|neigh)/(?!all/|default/).*"
+    r"|net/netfilter/nf_conntrack_count"
+)
+
+
 def sysctls() -> dict[str, str]:
-    """Return the settings of the machine that a kubelet would change."""
-    return {name: Path("/proc/sys", name).read_text() for name in KUBELET_SYSCTLS}
+    """Return every setting of this machine that a kubelet or kube-proxy could change."""
+    found = {}
+    for top in SETTINGS:
+        for directory, _, names in os.walk(Path("/proc/sys", top)):
+            for path in (Path(directory, name) for name in names):
+                key = str(path.relative_to("/proc/sys"))
+                if not CHANGING.fullmatch(key):
+                    # Some can only be written, some not by this root: then they say nothing.
+                    with suppress(OSError, UnicodeDecodeError):
+                        found[key] = path.read_text()
+    return found
 
 
 def output(*command: str) -> str:
