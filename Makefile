@@ -1,4 +1,5 @@
 # What a person types. `make help` lists it; a fresh machine needs only Go, Python and root.
+.NOTPARALLEL: # with -j too a target's own order holds: set-up first, then what needs it
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -21,6 +22,17 @@ define step
 	@echo "== $(1)"; SECONDS=0; { $(2); } || exit 1; echo "$$SECONDS s $(1)" >> $(TIMES)
 endef
 
+# $(call install,packages): installs Debian packages, or says who can.
+define install
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then \
+	  echo "Missing: $(1). As root, on Debian: apt-get install $(1)" >&2; exit 1; \
+	fi; \
+	echo "Installing Debian packages: $(1)"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -qq update; \
+	apt-get -qq install -y --no-remove --no-install-recommends $(1) > /dev/null
+endef
+
 .PHONY: help demo test check setup packages programs cluster bench static fast-tests all-tests times
 
 help: ## list the targets
@@ -41,22 +53,18 @@ cluster: setup ## bring up a cluster with a real node and print its kubeconfig
 	@$(RUN)/python -m testbed up --node --fake-nodes 1
 	@echo "Use it: export KUBECONFIG=<the line above>. End it: $(RUN)/python -m testbed down"
 
-bench: setup ## measure; the figures are printed as JSON
+bench: ## measure; the figures are printed as JSON, and nothing else on stdout
+	@$(MAKE) setup >&2
 	@$(RUN)/python -m bench
 
 packages:
 	@missing="$$($(PYTHON) -m testbed missing-packages)"; \
-	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
-	if [ -n "$${missing// /}" ]; then \
-	  echo "Installing Debian packages: $$missing"; \
-	  if [ "$$(id -u)" != 0 ]; then echo "This needs root: apt-get install $$missing" >&2; exit 1; fi; \
-	  export DEBIAN_FRONTEND=noninteractive; \
-	  apt-get -qq update; \
-	  apt-get -qq install -y --no-remove --no-install-recommends $$missing > /dev/null; \
-	fi
+	if [ -n "$$missing" ]; then $(call install,$$missing); fi
 
-$(INSTALLED): requirements/dev.txt pyproject.toml | packages
+# Only this much may `make check` ask of a machine: it needs no cluster.
+$(INSTALLED): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { $(call install,python3-venv); }
 	@echo "Installing Python packages into $(VENV): about a minute."
 	@[ -x $(RUN)/pip ] || $(PYTHON) -m venv $(VENV)
 	@$(RUN)/pip install --quiet --require-hashes -r requirements/dev.txt

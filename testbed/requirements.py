@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -26,6 +27,8 @@ NODE = {
     "runc": "runc",
 }
 BUILD = {"apt-get": "apt", "buildah": "buildah", "dpkg-deb": "dpkg", "ldd": "libc-bin"}
+# Of the packages in requirements/dev.txt those that a bed itself imports.
+PYTHON_MODULES = ("grpc", "rich")
 CNI_PLUGIN = Path("/usr/lib/cni/ptp")
 CNI_PACKAGE = "containernetworking-plugins"
 GO_VERSION = "1.26"
@@ -34,7 +37,11 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def missing_packages() -> list[str]:
-    """Return the Debian packages to install before a bed with a node can be built and run."""
+    """Return the Debian packages to install before a bed with a node can be built and run.
+
+    Raises: BedError, when no package would help: not Linux, or not root.
+    """
+    refuse(platform_problems())
     wanted = CONTROL_PLANE | NODE | BUILD
     packages = {package for program, package in wanted.items() if not has(program)}
     if not CNI_PLUGIN.exists():
@@ -47,8 +54,10 @@ def check_up(*, node: bool) -> None:
 
     Raises: BedError, with all that is missing.
     """
-    problems = platform_problems() or program_problems(CONTROL_PLANE | (NODE if node else {}))
-    if node and not problems and not CNI_PLUGIN.exists():
+    refuse(platform_problems() or python_problems())
+    find_system_programs()
+    problems = program_problems(CONTROL_PLANE | (NODE if node else {}))
+    if node and not CNI_PLUGIN.exists():
         problems.append(f"{CNI_PLUGIN} is missing: apt-get install {CNI_PACKAGE}")
     refuse(problems)
 
@@ -58,7 +67,9 @@ def check_build() -> None:
 
     Raises: BedError, with all that is missing.
     """
-    problems = platform_problems() or program_problems(BUILD)
+    refuse(platform_problems() or python_problems())
+    find_system_programs()
+    problems = program_problems(BUILD)
     if not has("go"):
         problems.append(f"go is missing: install Go {GO_VERSION} or newer from https://go.dev/dl")
     refuse(problems)
@@ -71,6 +82,23 @@ def platform_problems() -> list[str]:
     if os.geteuid() != 0:
         return [f"it needs root (namespaces, mounts); this is user {os.geteuid()}"]
     return []
+
+
+def python_problems() -> list[str]:
+    """Return what to do when this Python is not the one that was set up."""
+    missing = [name for name in PYTHON_MODULES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return []
+    return [
+        f"{sys.executable} lacks {', '.join(missing)}: run make setup, then use .venv/bin/python"
+    ]
+
+
+def find_system_programs() -> None:
+    """Let this process and all that it starts find the programs that Debian keeps for root."""
+    known = os.environ.get("PATH", "").split(os.pathsep)
+    added = [directory for directory in SYSTEM_PATH.split(os.pathsep) if directory not in known]
+    os.environ["PATH"] = os.pathsep.join([*known, *added])
 
 
 def program_problems(wanted: dict[str, str]) -> list[str]:
