@@ -127,10 +127,16 @@ def save_record(bed: Bed, first_process: ProcessId) -> None:
 def load_record(state: Path) -> tuple[Bed, ProcessId]:
     """Return the bed of a state directory and its first process, dead or alive.
 
-    Raises: BedError, when no bed was started there or it was ended.
+    Raises: BedError, when no bed was started there, it was ended, or its record is not one of ours.
     """
+    path = state / RECORD
     try:
-        record = json.loads((state / RECORD).read_text())
+        record = json.loads(path.read_text())
+        return bed_from_json(record["bed"]), ProcessId(**record["process"])
     except FileNotFoundError:
         raise BedError(f"no test bed is up in {state}; start one: python -m testbed up") from None
-    return bed_from_json(record["bed"]), ProcessId(**record["process"])
+    except (KeyError, TypeError, ValueError):
+        raise BedError(
+            f"{path} was written by another version of the test bed; end the bed with that one, "
+            f"or kill the process that the file names, then remove {state}"
+        ) from None

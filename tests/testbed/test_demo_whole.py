@@ -19,6 +19,7 @@ from testbed.process import wait_until
 from testbed.runs import is_up
 from tests.testbed.machine import Traces
 
+README = HERE.parent / "README.md"
 DEMO_SECONDS = 110
 INTERRUPTED = 130
 # The limit is the test's alone: while it waits for its turn other demos are played.
@@ -65,14 +66,27 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
         assert line, "the demo ended"
 
 
+def steps_in_readme() -> list[str]:
+    """Return the steps of the demo that README shows, in order."""
+    return re.findall(r"✔ (.+?) +\d+\.\d s │", README.read_text())
+
+
+def log_in_readme() -> list[str]:
+    """Return the operator's lines that README shows, without their times."""
+    return re.findall(r"\+ *\d+\.\d+ s  (.+?) +│", README.read_text())
+
+
 def test_the_demo(state: Path) -> None:
-    """Every promise holds on a real cluster, and the exit code says so."""
+    """Every promise holds on a real cluster, the exit code says so, and README shows the same."""
+    assert log_in_readme()
     with playing(state) as process:
         told, _ = process.communicate(timeout=DEMO_SECONDS)
 
     assert process.returncode == 0, told
     assert "All promises held" in told
     assert not is_up(state)
+    assert steps_in_readme() == re.findall(r"\d\. (.+): done in", told)
+    assert [line for line in log_in_readme() if line not in told] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed import runs
-from testbed.bed import load_record
+from testbed.bed import RECORD, load_record
 from testbed.cache import HERE, build_directory
 from testbed.fixtures import need_bed
 
@@ -58,15 +58,29 @@ def test_workers_share_a_cluster_that_ends_with_the_run(tmp_path: Path) -> None:
     assert not os.path.exists(reports.pop().split()[1])  # noqa: PTH110 # a path as text
 
 
+KILLED_RUN = """\
+import os, signal
+from testbed import runs
+print(runs.bed_state(runs.begin(), "control-plane"), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+KILLED_BENCH = """\
+import os, signal
+from bench.beds import bed
+with bed(None) as cluster:
+    print(cluster.bed.state, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 @pytest.mark.cluster
-def test_the_next_run_ends_what_a_killed_one_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(KILLED_RUN, id="of the tests"), pytest.param(KILLED_BENCH, id="of a benchmark")],
+)
+def test_the_next_run_ends_what_a_killed_one_left(script: str, tmp_path: Path) -> None:
     """The bed of a run whose process is gone is ended, its directory removed."""
     need_bed(is_node=False)
-    script = (
-        "import os, signal; from testbed import runs; run = runs.begin()\n"
-        "print(runs.bed_state(run, 'control-plane'), flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)"
-    )
     environment = os.environ | {"RSO_TESTBED_CACHE": str(tmp_path)}
     link_programs(tmp_path)
     killed = python(script, environment)
@@ -78,6 +92,22 @@ def test_the_next_run_ends_what_a_killed_one_left(tmp_path: Path) -> None:
     assert was_alive
     assert not first.is_alive()
     assert not state.exists()
+
+
+def test_an_old_run_that_cannot_be_ended_stops_no_new_one(tmp_path: Path) -> None:
+    """A new run begins all the same; what is left is told, and other killed runs are ended."""
+    stuck, killed = tmp_path / "runs" / "stuck", tmp_path / "runs" / "killed"
+    (stuck / "bed").mkdir(parents=True)
+    (stuck / "bed" / RECORD).write_text("{}")
+    killed.mkdir()
+    begun = python(
+        "from testbed import runs; runs.end(runs.begin())",
+        os.environ | {"RSO_TESTBED_CACHE": str(tmp_path)},
+    )
+
+    assert begun.returncode == 0
+    assert f"a killed run is left in {stuck}" in begun.stderr
+    assert [stuck] == list((tmp_path / "runs").iterdir())
 
 
 def link_programs(cache: Path) -> None:
