@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 # Where a node's programs have settings, and those that count or adapt by themselves: the last id,
-# open ptys, randomness, perf's pace, tracked connections, and what comes and goes with a link.
+# open ptys, randomness, perf's pace, hung tasks, tracked connections, and what comes with a link.
 SETTINGS = ("kernel", "net", "vm")
 CHANGING = re.compile(
-    r"kernel/(ns_last_pid|pty/nr|random/.*|perf_.*)"
+    r"kernel/(ns_last_pid|pty/nr|random/.*|perf_.*|hung_task_detect_count)"
     r"|net/ipv[46]/(conf|neigh)/(?!all/|default/).*"
     r"|net/netfilter/nf_conntrack_count"
 )
@@ -42,6 +42,14 @@ def sysctls() -> dict[str, str]:
                     with suppress(OSError, UnicodeDecodeError):
                         found[key] = path.read_text()
     return found
+
+
+def changed_sysctls(before: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return {setting: (before, now)}; those that a kernel module has brought are no change."""
+    now = sysctls()
+    return {
+        key: (text, now[key]) for key, text in before.items() if key in now and text != now[key]
+    }
 
 
 def output(*command: str) -> str:

@@ -18,7 +18,7 @@ from testbed.cluster import Cluster
 from testbed.fixtures import need_bed
 from testbed.inside import components
 from testbed.process import first_child, wait_until
-from tests.testbed.machine import Traces, lives, output, sysctls
+from tests.testbed.machine import Traces, changed_sysctls, lives, output, sysctls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def phase(cluster: Cluster, namespace: str) -> str | None:
 )
 def test_down_leaves_nothing_of_a_node_with_pods(state: Path, ending: str) -> None:
     """No process, mount, loop device, link, route, rule, cgroup or changed setting stays."""
-    before = sysctls(), output("nft", "list", "ruleset")
+    settings, rules = sysctls(), output("nft", "list", "ruleset")
     start(state, "--node")
     stateful_pod(Cluster(state))
     supervisor = load_record(state)[1].pid
@@ -110,7 +110,8 @@ def test_down_leaves_nothing_of_a_node_with_pods(state: Path, ending: str) -> No
 
         assert (down.returncode, down.stderr) == (0, "")
         assert traces.left() == []
-    assert (sysctls(), output("nft", "list", "ruleset")) == before
+    assert changed_sysctls(settings) == {}
+    assert output("nft", "list", "ruleset") == rules
 
 
 def parent(pid: int) -> int:
