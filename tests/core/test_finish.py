@@ -50,6 +50,12 @@ DELETING = backup(phase=Phase.DELETING)
 FINISHING = backup(phase=Phase.SUPERSEDED, successor=NEW, superseded_at=NOW)
 
 
+STALE = (
+    "the garbage collector may delete Pods that still refer to the set that was replaced, and the "
+    "set makes them again: db-0"
+)
+
+
 def new_set(*managers: Json, **changes: Json) -> Json:
     """Return the set that was created from the backup."""
     metadata = {"uid": NEW, "creationTimestamp": NOW.isoformat()}
@@ -101,18 +107,26 @@ def test_a_reference_to_the_old_set_is_removed() -> None:
 
 
 @pytest.mark.parametrize(
-    "listed",
+    ("listed", "alert"),
     [
-        pytest.param(pod(owner=UID), id="it names the old set"),
-        pytest.param(pod(metadata={"ownerReferences": []}), id="it names none"),
+        pytest.param(pod(owner=UID), STALE, id="it names the old set"),
+        pytest.param(
+            pod(metadata={"ownerReferences": [owner_reference(NEW), owner_reference(UID)]}),
+            STALE,
+            id="it names both sets",
+        ),
+        pytest.param(pod(metadata={"ownerReferences": []}), "", id="it names none"),
     ],
 )
-def test_a_backup_stays_until_every_pod_is_adopted(listed: Any) -> None:  # noqa: ANN401  a Pod
-    """The new set owns each Pod that exists before the backup is dropped."""
+def test_a_backup_stays_until_every_pod_is_adopted(listed: Any, alert: str) -> None:  # noqa: ANN401  a Pod
+    """The new set owns each Pod that exists before the backup is dropped; the old one owns none.
+
+    A Pod that names the old set is never left to the garbage collector silently.
+    """
     others = [pod(f"db-{each}", NEW) for each in (1, 2)]
     found = plan(with_answers(finishing(), pods=pods(listed, *others)))
 
-    assert Wait("the new set has not adopted every Pod yet", seconds=0.2) == found
+    assert Wait("the new set has not adopted every Pod yet", seconds=0.2, alert=alert) == found
 
 
 @pytest.mark.parametrize(
@@ -131,8 +145,9 @@ def test_a_controller_that_does_not_adopt_is_looked_at_ever_more_seldom(
     created = NOW - timedelta(seconds=age_seconds)
     live = new_set(HELM, CONTROLLER, metadata={"creationTimestamp": created.isoformat()})
     others = [pod(f"db-{each}", NEW) for each in (1, 2)]
+    unadopted = pod(metadata={"ownerReferences": []})
 
-    found = plan(with_answers(finishing(live), pods=pods(pod(owner=UID), *others)))
+    found = plan(with_answers(finishing(live), pods=pods(unadopted, *others)))
 
     assert Wait("the new set has not adopted every Pod yet", seconds=expected) == found
 

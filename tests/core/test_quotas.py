@@ -12,6 +12,7 @@ from rso.core.policy import Policy, read_policy
 from rso.core.world import ClaimAnswer, World
 from tests.factories import (
     BOUNDS,
+    Json,
     claim,
     decoded,
     whole_set,
@@ -126,6 +127,31 @@ def test_a_claim_that_is_charged_more_gives_nothing_to_others() -> None:
     )
 
     assert isinstance(growth_of(start), Blocked)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"scopes": ["VolumeAttributesClass"]}, id="scopes"),
+        pytest.param({"scopeSelector": {"matchExpressions": []}}, id="no expression"),
+        pytest.param(
+            {"scopeSelector": {"matchExpressions": [{"scopeName": "VolumeAttributesClass"}]}},
+            id="a selector",
+        ),
+    ],
+)
+def test_a_quota_of_some_claims_is_left_to_the_dry_runs(spec: Json) -> None:
+    """A quota with a scope does not count each claim, so its sum says nothing."""
+    live = {"metadata": {"name": "gold"}, "spec": spec}
+    full = {"hard": {"requests.storage": "1Gi"}, "used": {"requests.storage": "1Gi"}}
+    start = with_growth(
+        one(),
+        claims={"data-db-0": accepted()},
+        classes=EXPANDABLE,
+        quotas=(decoded(live | {"status": full}, Quota),),
+    )
+
+    assert isinstance(growth_of(start), GrowClaim)
 
 
 def test_an_unused_quota_has_all_its_room() -> None:

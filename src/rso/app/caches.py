@@ -180,7 +180,8 @@ class Caches:
         else:
             key = self.backup_index.remove(old.metadata.name) if old else None
         if key is not None:
-            self.touch(key, True)  # noqa: FBT003  the one flag of touch
+            # Our own label is no news; whoever makes, removes or changes one may end a refusal.
+            self.touch(key, old is None or new is None or old.data != new.data)
         else:
             self.backups_damaged()
 

@@ -127,6 +127,9 @@ class Executor:
         body = bodies.owner_references(live, step.uids)
         claim = await self._client.patch(resources.CLAIMS, namespace, step.claim, body)
         self._expect_claim(world.key, step.claim, claim.metadata.resource_version)
+        if any(each.phase is Phase.SUPERSEDED for each in world.backups):
+            sentence = f"claim {step.claim} referred to the set that was replaced; it does no more"
+            self._tools.notices.note(world, Note.STALE_REFERENCE, sentence)
 
     async def save_backup(self, world: World, step: SaveBackup) -> None:
         """Seal, store, read back, compare (safety O6).
@@ -258,14 +261,15 @@ class Executor:
         return live
 
     def expect_set(self, key: Key, live: Live) -> None:
-        """Expect the cache to show this version of the set, or another uid."""
+        """Expect the cache to show this version of the set, or what came after it."""
         view = self._tools.view
 
         def is_seen() -> bool:
+            # A set of another uid may be the one before: the versions of a kind are in one order.
             found = view.statefulset(key)
-            if found is None or found.metadata.uid != live.uid:
-                return found is not None
-            return reaches(found.metadata.resource_version, live.resource_version)
+            return found is not None and reaches(
+                found.metadata.resource_version, live.resource_version
+            )
 
         self._expect(key, is_seen)
 

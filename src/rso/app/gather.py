@@ -53,6 +53,7 @@ class Gatherer:
         self._answers: dict[Key, Answers] = {}
         self._deletions: dict[Key, Refusal] = {}
         self._pauses = Patience(clock)
+        self._sealed: set[str] = set()  # names of backups that could not be opened
 
     def world(self, key: Key, *, has_turn: bool) -> World:
         """Return everything that one decision about this set reads."""
@@ -114,6 +115,11 @@ class Gatherer:
         answers = self._answers.get(key, Answers())
         self._answers[key] = replace(answers, is_namespace_gone=True)
 
+    def sealed(self) -> int:
+        """Return how many backups there are that could not be opened when last tried."""
+        self._sealed = {name for name in self._sealed if self._view.backup(name) is not None}
+        return len(self._sealed)
+
     def forget(self, key: Key) -> None:
         """Drop every answer: the next look asks again."""
         self._answers.pop(key, None)
@@ -140,10 +146,17 @@ class Gatherer:
                 return replace(answers, proof=self._with_deletion(world.key, proof))
             case AskBackup():
                 uid, saved = await self.questions.backup(question)
+                self._learn_sealed(question.name, saved)
                 return replace(answers, backups={**answers.backups, uid: saved})
             case AskWitness():
                 witnessed = await self.questions.left_witness(world, question)
                 return replace(answers, witnessed=answers.witnessed | witnessed)
+
+    def _learn_sealed(self, name: str, saved: Saved | Unreadable) -> None:
+        if isinstance(saved, Unreadable):
+            self._sealed.add(name)
+        else:
+            self._sealed.discard(name)
 
     def _with_deletion(self, key: Key, proof: Proof) -> Proof:
         refusal = self._deletions.pop(key, None)

@@ -29,6 +29,7 @@ class Notices:
         self.metrics = metrics
         self.log = log or Logger(logging.getLogger(__name__))
         self._fields: dict[Key, dict[str, object]] = {}
+        self._told: dict[Key, str] = {}
 
     def begin(self, key: Key, **fields: object) -> None:
         """Begin a reconcile: these fields stand in each of its lines."""
@@ -37,6 +38,7 @@ class Notices:
     def forget(self, key: Key) -> None:
         """Forget a set that is gone."""
         self._fields.pop(key, None)
+        self._told.pop(key, None)
 
     def named(self, key: Key, **fields: object) -> Logger:
         """Return a logger whose lines name the set and the reconcile."""
@@ -65,6 +67,13 @@ class Notices:
         is_warning = isinstance(note, Reason) or note in _WARNINGS
         self.event(world, "Warning" if is_warning else "Normal", note, sentence)
 
+    def once(self, world: World, note: Note, sentence: str) -> None:
+        """Tell a surprise that lasts, and not again until it is another one."""
+        if self._told.get(world.key) != sentence:
+            self._told[world.key] = sentence
+            self.note(world, note, sentence)
+            self.about(world).warning("something unexpected", note=note, sentence=sentence)
+
     def event(self, world: World, kind: str, reason: Reason | Note, sentence: str) -> None:
         """Record an Event about the set, also one that is absent."""
         self.metrics.event(reason)
@@ -86,11 +95,12 @@ def said(error: Exception) -> str:
 def _reference(world: World) -> ObjectRef:
     key: Key = world.key
     metadata = world.statefulset.metadata if world.statefulset else None
+    backup_uid = next((each.statefulset_uid for each in world.backups), "")
     return ObjectRef(
         api_version="apps/v1",
         kind="StatefulSet",
         namespace=key.namespace,
         name=key.name,
-        uid=metadata.uid if metadata else "",
+        uid=metadata.uid if metadata else backup_uid,
         resource_version=metadata.resource_version if metadata else "",
     )

@@ -14,10 +14,10 @@ class Patience:
         self._clock = clock
         self._pauses: dict[Key, tuple[float, float]] = {}  # pause, and when it ends
 
-    def begin(self, key: Key) -> float:
+    def begin(self, key: Key, longest_seconds: float = LONGEST_SECONDS) -> float:
         """Begin the next pause, twice as long as the last, and return its seconds."""
         last, _ = self._pauses.get(key, (FIRST_SECONDS / 2, 0.0))
-        pause = min(last * 2, LONGEST_SECONDS)
+        pause = min(last * 2, longest_seconds)
         self._pauses[key] = (pause, self._clock.monotonic() + pause)
         return pause
 

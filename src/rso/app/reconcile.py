@@ -4,6 +4,7 @@ from rso.app.execute import Executor, Tools
 from rso.app.log import new_reconcile_id
 from rso.app.metric_table import Result
 from rso.app.notice import said
+from rso.app.patience import LONGEST_SECONDS as LONGEST_REFUSAL_SECONDS
 from rso.app.patience import Patience
 from rso.app.repeats import LONGEST_SECONDS, Repeats
 from rso.app.replace import Replacer
@@ -28,7 +29,7 @@ from rso.core.actions import (
     Unreference,
     Wait,
 )
-from rso.core.names import Reason
+from rso.core.names import Note, Reason
 from rso.core.plan import plan
 from rso.core.recovery import expiry
 from rso.core.world import Key, World
@@ -36,6 +37,7 @@ from rso.kube.errors import AlreadyExists, Conflict, NotFound
 
 MAX_QUESTIONS = 20  # of one look; more means that the answers do not match the caches
 LOOK_AGAIN_SECONDS = 0.1  # after a conflict: the watch brings the change
+WAITING_SECONDS = 30.0  # at most, between looks at what ends by itself: Pods tell no watch of ours
 MANY_TIMES = 10  # of one step, after which each further one is told in the log
 AWAY_SECONDS = 5.0  # between looks at a set that is away and cannot be brought back yet
 
@@ -156,9 +158,9 @@ class Reconciler:
             return None
         if decision.reason is None or decision.seconds is None:
             return decision.seconds
-        return self._refused(world)
+        return self._refused(world, WAITING_SECONDS)
 
-    def _refused(self, world: World) -> float:
+    def _refused(self, world: World, longest_seconds: float = LONGEST_REFUSAL_SECONDS) -> float:
         """Begin a pause, after which everything is asked anew; a short one while a set is away."""
         if world.statefulset is None:
             self._tools.gatherer.forget(world.key)
@@ -167,7 +169,7 @@ class Reconciler:
         if self._patience.remaining(key) > 0:
             return self._patience.remaining(key)
         self._tools.gatherer.forget(key)
-        return self._patience.begin(key)
+        return self._patience.begin(key, longest_seconds)
 
     async def _step(self, world: World, step: Step) -> None:  # noqa: C901, PLR0912  one line a step
         execute = self._executor
@@ -203,6 +205,8 @@ class Reconciler:
         """Keep the metrics of states true."""
         namespace, name = world.key
         metrics = self._tools.metrics
+        if isinstance(decision, Wait) and decision.alert:
+            self._tools.notices.once(world, Note.STALE_REFERENCE, decision.alert)
         match decision:
             case Blocked():
                 metrics.saw(namespace, name, "blocked", decision.reason)

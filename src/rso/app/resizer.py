@@ -81,6 +81,8 @@ class Resizer:
         )
         self._stopping = asyncio.Event()
         self._forget_answers: Callable[[Key], None] = lambda _key: None
+        self._count_sealed: Callable[[], int] = lambda: 0
+        self._leads = False
 
     async def run(self) -> None:
         """Work until stopped, as the leader or waiting to become it.
@@ -136,6 +138,7 @@ class Resizer:
             self._client, self._caches, sealer, self._settings.bounds, self._notices, self._clock
         )
         self._forget_answers = tools.gatherer.forget
+        self._count_sealed = tools.gatherer.sealed
         outside = Outside(self._client, sealer, self._settings.bounds, self._notices, self._clock)
         self._caches.touch = self._touch
         self._caches.forget = self._forget
@@ -146,11 +149,13 @@ class Resizer:
         )
 
         async def reconcile(key: Key) -> float | None:
-            self._measure()
-            if not self._caches.covers(key.namespace):
+            try:
+                if self._caches.covers(key.namespace):
+                    return await reconciler.reconcile(key, self._queue.attempts(key))
                 await outside.finish(key)
                 return None
-            return await reconciler.reconcile(key, self._queue.attempts(key))
+            finally:
+                self._measure()
 
         return reconcile
 
@@ -184,6 +189,7 @@ class Resizer:
         await (self._lease.hold(lead) if self._settings.leader_elect else lead())
 
     async def _lead(self, reconcile: Reconcile) -> None:
+        self._leads = True  # from here on each change queues its set; what is there, below
         self.metrics.leading(leads=True)
         try:
             for key in (*self._caches.absent(), *self._caches.keys(), *self._caches.backup_keys()):
@@ -249,7 +255,7 @@ class Resizer:
                 "deleting": backups.count(Phase.DELETING),
                 "superseded": backups.count(Phase.SUPERSEDED),
             },
-            unreadable=len(backups.damaged()),
+            unreadable=len(backups.damaged()) + self._count_sealed(),
         )
 
     def _tell_damaged(self) -> None:
@@ -277,7 +283,8 @@ class Resizer:
     def _touch(self, key: Key, is_new: bool) -> None:  # noqa: FBT001  the callback of the caches
         if is_new:
             self._patience.end(key)
-        self._queue.add(key)
+        if self._leads:
+            self._queue.add(key)
         if not self._caches.absent():
             self._turns.wake_next()
 

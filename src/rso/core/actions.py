@@ -161,13 +161,15 @@ class Wait(Decision, frozen=True):
     """Nothing to do yet.
 
     `seconds` is when to look again; None: the next change of an object tells. A wait without a
-    reason changes no status. `is_turn`: another set is absent; whoever ends that tells.
+    reason changes no status. `is_turn`: another set is absent; whoever ends that tells. `alert` is
+    what a person must hear of meanwhile, once.
     """
 
     sentence: str
     reason: Reason | None = None
     seconds: float | None = None
     is_turn: bool = False
+    alert: str = ""
 
 
 class Blocked(Decision, frozen=True):

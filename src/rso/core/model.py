@@ -290,8 +290,20 @@ class Quota(Struct, frozen=True):
         hard: dict[str, str] = {}
         used: dict[str, str] = {}
 
+    class Spec(Struct, frozen=True):
+        """Which objects it counts, by more than their kind."""
+
+        scopes: tuple[str, ...] = ()
+        scope_selector: dict[str, Any] = {}
+
     metadata: Metadata
+    spec: Spec = Spec()
     status: Status = Status()
+
+    @property
+    def counts_all(self) -> bool:
+        """Whether it counts each object of its kinds."""
+        return not (self.spec.scopes or self.spec.scope_selector)
 
 
 class Namespace(Struct, frozen=True):

@@ -84,7 +84,6 @@ class Note(StrEnum):
     """Reasons of Events that report a step or a surprise, beside the reasons above."""
 
     GROWING = "Growing"
-    CLAIM_GROWN = "ClaimGrown"
     RECREATED = "Recreated"
     RESIZED = "Resized"
     PODS_CHANGED = "PodsChanged"

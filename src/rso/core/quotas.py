@@ -15,9 +15,12 @@ def quota_fault(quotas: Iterable[Quota], claims: list[tuple[Claim, int]]) -> Blo
     """Return the quota that has no room for all `(claim, wanted bytes)` together.
 
     Source: `persistent_volume_claims.go` in Kubernetes' quota evaluator: a claim is charged with
-    the larger of its request and its allocated resources.
+    the larger of its request and its allocated resources. A quota with a scope counts only some
+    claims (KEP-3751: those of a VolumeAttributesClass): each claim's dry run asks it.
     """
     for quota in quotas:
+        if not quota.counts_all:
+            continue
         for resource in quota.status.hard:
             more = sum(_more(claim, wanted) for claim, wanted in claims if _counts(resource, claim))
             left = _left(quota, resource)

@@ -168,9 +168,10 @@ def _finish(world: World, backup: Backup, statefulset: StatefulSet) -> Decision:
     pods = world.pods()
     if pods is None:
         return AskPods()
-    if not _is_adopted(statefulset, pods):
+    alert = _stale_pods(backup.statefulset_uid, pods)
+    if alert or not _is_adopted(statefulset, pods):
         pause = _adoption_pause(statefulset, pods)
-        return Wait("the new set has not adopted every Pod yet", seconds=pause)
+        return Wait("the new set has not adopted every Pod yet", seconds=pause, alert=alert)
     changed = pods_changed(saved, pods)
     note = Note.PODS_CHANGED if changed else Note.RECREATED
     return DropBackup(backup.name, note, changed or "the same Pods, the new sizes")
@@ -189,6 +190,25 @@ def _is_adopted(statefulset: StatefulSet, answer: Pods) -> bool:
     own = selector.pods_of(statefulset, answer.pods).values()
     owners = [pod.metadata.controller for pod in own]
     return all(owner is not None and owner.uid == uid for owner in owners)
+
+
+def _stale_pods(uid: str, answer: Pods) -> str:
+    """Return which Pods the garbage collector may delete: those that name the set that is gone.
+
+    Never written to: only a person can decide (kubernetes.md S7).
+    """
+    stale = [
+        pod.metadata.name
+        for pod in answer.pods
+        if any(owner.uid == uid for owner in pod.metadata.owner_references)
+    ]
+    names = ", ".join(stale)
+    return (
+        "the garbage collector may delete Pods that still refer to the set that was replaced, and "
+        f"the set makes them again: {names}"
+        if stale
+        else ""
+    )
 
 
 def _adoption_pause(statefulset: StatefulSet, answer: Pods) -> float:

@@ -84,7 +84,7 @@ class Recorder:
 
     def event(self, ref: ObjectRef, type: str, reason: str, note: str) -> None:  # noqa: A002  Kubernetes' word
         """Queue an Event; ``type`` is Normal or Warning, ``note`` is cut at 1 kB."""
-        if not self._may_say(ref.uid):
+        if not self._may_say(ref.uid or f"{ref.namespace}/{ref.name}"):
             log.debug("too many Events about one object", extra={"object": ref.name})
             return
         said = _Said(ref, type, reason, _cut(note), self._clock.now())
@@ -110,12 +110,12 @@ class Recorder:
         """Return when every queued Event was sent or dropped; ``run`` must be running."""
         await self._waiting.join()
 
-    def _may_say(self, uid: str) -> bool:
+    def _may_say(self, about: str) -> bool:
         now = self._clock.monotonic()
-        bucket = self._buckets.pop(uid, None) or _Bucket(BURST, now)
+        bucket = self._buckets.pop(about, None) or _Bucket(BURST, now)
         bucket.tokens = min(BURST, bucket.tokens + (now - bucket.at) / REFILL_SECONDS)
         bucket.at = now
-        self._buckets[uid] = bucket
+        self._buckets[about] = bucket
         _trim(self._buckets)
         if bucket.tokens < 1:
             return False
