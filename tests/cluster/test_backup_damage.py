@@ -69,9 +69,11 @@ def test_36_a_damaged_backup_is_kept_and_told(
         sentence = sets.wait_event("db", "BackupUnreadable")
         blocked = metric(operator, "rso_blocked_statefulsets", reason="BackupUnreadable")
         created = count(operator, "create statefulsets")
+        sets.wait(lambda: metric(operator, "rso_unreadable_backups") == 1, "it is counted")
         kept = backups(sets, operator_namespace)
         put(sets, operator_namespace, replaced(intact, content(intact)))
         sets.wait_status("db", "Done: data=2Gi")
+        assert 0 == metric(operator, "rso_unreadable_backups")
 
     assert ([intact["metadata"]["name"]], 0, 1) == (kept, created, blocked)
     assert kept[0] in sentence
