@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+GRANT_SECONDS = 20.0
 NAMES = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -149,6 +150,8 @@ class Cluster:
             self._grant("Role", namespace, name, rules)
         if cluster_rules:
             self._grant("ClusterRole", namespace, name, cluster_rules)
+        self.wait_granted(f"system:serviceaccount:{namespace}:{name}", namespace, rules)
+        self.wait_granted(f"system:serviceaccount:{namespace}:{name}", None, cluster_rules)
         token = self.make_token(namespace, name)
         kubeconfig = self.bed.path("kubeconfigs", f"{namespace}.{name}")
         write_kubeconfig(kubeconfig, self.url, self.ca_file, {"token": token})
@@ -160,6 +163,31 @@ class Cluster:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         token: str = self.api.request("POST", path, request)["status"]["token"]
         return token
+
+    def wait_granted(self, username: str, namespace: str | None, rules: Sequence[Object]) -> None:
+        """Return once the authorizer allows a user each of these PolicyRules.
+
+        It learns of a new role a moment after the API server has stored it. A rule that names
+        objects is asked for the first of them; a namespace of None means everywhere.
+
+        Raises: BedError.
+        """
+        questions = [each for rule in rules for each in _questions(rule, namespace)]
+        self.wait(
+            lambda: all(self._is_allowed(username, each) for each in questions),
+            GRANT_SECONDS,
+            f"the rights of {username} hold",
+        )
+
+    def _is_allowed(self, username: str, attributes: Object) -> bool:
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": username, "resourceAttributes": attributes},
+        }
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        allowed: bool = self.api.request("POST", path, review)["status"]["allowed"]
+        return allowed
 
     def _grant(self, kind: str, namespace: str, name: str, rules: Sequence[Object]) -> None:
         rbac = "rbac.authorization.k8s.io"
@@ -216,3 +244,20 @@ class Cluster:
     def signal(self, component: str, signal: str) -> None:
         """Send a component STOP, CONT, or KILL, after which it is started again."""
         send_signal(self.bed.state, component, signal)
+
+
+def _questions(rule: Object, namespace: str | None) -> list[Object]:
+    """Return the attributes of an access review for everything that a PolicyRule grants."""
+    return [
+        {
+            "group": group,
+            "resource": resource.partition("/")[0],
+            "subresource": resource.partition("/")[2],
+            "verb": verb,
+            "namespace": namespace or "",
+            "name": next(iter(rule.get("resourceNames", ())), ""),
+        }
+        for group in rule.get("apiGroups", ())
+        for resource in rule.get("resources", ())
+        for verb in rule["verbs"]
+    ]

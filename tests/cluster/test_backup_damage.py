@@ -89,7 +89,7 @@ def test_36_a_backup_with_a_damaged_header_is_counted(
     put(sets, operator_namespace, {**replaced(intact, content(intact)), "data": {}})
 
     with run() as operator:
-        sets.wait(lambda: metric(operator, "rso_unreadable_backups") == 1, "it is counted", 5)
+        sets.wait(lambda: metric(operator, "rso_unreadable_backups") == 1, "it is counted")
 
 
 def only_backup(sets: Sets, namespace: str) -> Json:

@@ -69,6 +69,7 @@ def bind(
         "subjects": [subject],
     }
     cluster.apply(binding, namespace)
+    cluster.wait_granted(account.username, namespace, rules(granted))
 
 
 @pytest.mark.parametrize("is_narrow", [True, False], ids=["90 namespaced", "cluster"])

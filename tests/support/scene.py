@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rso.app.log import TextFormatter
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
+from testbed.process import BedError
 from tests.support.faults import Fault
 from tests.support.history import History
 from tests.support.operators import Operator, settings_for
@@ -198,12 +197,11 @@ class Scene:
 
         Raises: AssertionError, with what the set says.
         """
-        deadline = time.monotonic() + REST_SECONDS
-        pause = threading.Event()
-        while not condition():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not {what}: status {self.sets.status('db')!r}")
-            pause.wait(0.05)
+        try:
+            # A connection that the server drops is no answer: it is asked again.
+            self.cluster.wait(condition, REST_SECONDS, what)
+        except BedError as error:
+            raise AssertionError(f"{error}: status {self.sets.status('db')!r}") from error
 
     def close(self) -> None:
         """End what still runs, and delete the namespaces without waiting."""

@@ -1,19 +1,18 @@
 """StatefulSets of the tests, and what must hold of them whatever an operator did."""
 
 import copy
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from testbed.cluster import Cluster
+from testbed.process import BedError
 
 Json = dict[str, Any]
 PREFIX = "resize-statefulset-operator/"
 IMAGE = "localhost/testbed/busybox:1"
 READY_SECONDS = 60.0
-POLL_SECONDS = 0.1  # each look is a connection of its own
 SETTLE_SECONDS = 5.0  # a Pod that is younger is not quiet
 
 
@@ -172,12 +171,17 @@ class Sets:
 
     def wait_status(self, name: str, start: str, seconds: float = READY_SECONDS) -> str:
         """Return the status once it begins with these words."""
-        deadline = time.monotonic() + seconds
-        while not self.status(name).startswith(start):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"status is {self.status(name)!r}, not {start!r}")
-            time.sleep(POLL_SECONDS)
-        return self.status(name)
+        seen = [""]
+
+        def has_begun() -> bool:
+            seen.append(self.status(name))
+            return seen[-1].startswith(start)
+
+        try:
+            self.wait(has_begun, start, seconds)
+        except BedError as error:
+            raise AssertionError(f"status is {seen[-1]!r}, not {start!r}") from error
+        return seen[-1]
 
 
 def make_unready(sets: Sets, pod: str) -> None:

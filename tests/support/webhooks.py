@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from testbed.credentials import write_certificate
 
 Json = dict[str, Any]
 Review = Callable[[Json], Json]
+ASKED_SECONDS = 30.0
+_PROBED = "configmaps"  # of a kind that no test's review is about
 
 
 @contextmanager
@@ -28,18 +31,24 @@ def webhook(  # noqa: PLR0913  a keyword for each way of a webhook
     side_effects: str = "None",
     operation: str = "CREATE",
 ) -> Iterator[str]:
-    """Run a webhook for creates of StatefulSets in a namespace; yield its name.
+    """Run a webhook for creates of StatefulSets in a namespace; yield its name once it is asked.
 
     `review(request)` returns the response without its uid. `kind` is Validating or Mutating;
     `operation` may be another one, as DELETE.
     """
-    server = _server(cluster, directory, review)
+    is_asked = threading.Event()
+    server = _server(cluster, directory, review, is_asked)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     name = f"{namespace}.example.com"
     try:
         cluster.apply(
             _configuration(cluster, namespace, directory, server, (kind, side_effects, operation))
+        )
+        cluster.wait(
+            lambda: _probe(cluster, namespace) and is_asked.is_set(),
+            ASKED_SECONDS,
+            "the API server asks the webhook",
         )
         yield name
     finally:
@@ -49,7 +58,16 @@ def webhook(  # noqa: PLR0913  a keyword for each way of a webhook
         thread.join()
 
 
-def _server(cluster: Cluster, directory: Path, review: Review) -> ThreadingHTTPServer:
+def _probe(cluster: Cluster, namespace: str) -> bool:
+    """Make a ConfigMap, dry: the API server learns of a new webhook only after a moment."""
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}}
+    path = f"/api/v1/namespaces/{namespace}/{_PROBED}?dryRun=All"
+    return cluster.api.send("POST", path, manifest)[0] == HTTPStatus.CREATED
+
+
+def _server(
+    cluster: Cluster, directory: Path, review: Review, is_asked: threading.Event
+) -> ThreadingHTTPServer:
     (directory / "openssl.cnf").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
     alternatives = f"subjectAltName=IP:{cluster.host_address}"
     write_certificate(directory, "ca", "/CN=webhook", (alternatives,))
@@ -58,7 +76,10 @@ def _server(cluster: Cluster, directory: Path, review: Review) -> ThreadingHTTPS
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             request = body["request"]
-            answer = {**body, "response": {"uid": request["uid"], **review(request)}}
+            is_probe = request["resource"]["resource"] == _PROBED
+            verdict = {"allowed": True} if is_probe else review(request)
+            is_asked.set()
+            answer = {**body, "response": {"uid": request["uid"], **verdict}}
             del answer["request"]
             payload = json.dumps(answer).encode()
             self.send_response(200)
@@ -77,6 +98,15 @@ def _server(cluster: Cluster, directory: Path, review: Review) -> ThreadingHTTPS
     return server
 
 
+def _rule(group: str, plural: str, operation: str) -> Json:
+    return {
+        "apiGroups": [group],
+        "apiVersions": ["v1"],
+        "resources": [plural],
+        "operations": [operation],
+    }
+
+
 def _configuration(
     cluster: Cluster,
     namespace: str,
@@ -86,12 +116,7 @@ def _configuration(
 ) -> Json:
     kind, side_effects, operation = options
     bundle = base64.b64encode((directory / "ca.crt").read_bytes()).decode()
-    rule = {
-        "apiGroups": ["apps"],
-        "apiVersions": ["v1"],
-        "resources": ["statefulsets"],
-        "operations": [operation],
-    }
+    rules = [_rule("apps", "statefulsets", operation), _rule("", _PROBED, "CREATE")]
     name = f"{namespace}.example.com"
     entry = {
         "name": name,
@@ -101,7 +126,7 @@ def _configuration(
             "url": f"https://{cluster.host_address}:{server.server_address[1]}/",
             "caBundle": bundle,
         },
-        "rules": [rule],
+        "rules": rules,
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
     }
     return {
