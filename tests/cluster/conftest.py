@@ -8,17 +8,32 @@ import pytest
 
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
-from tests.support.fixtures import key_dir, operator_namespace, run, sets
+from tests.support.fixtures import Run, key_dir, operator_namespace, sets
+from tests.support.fixtures import run as plain_run
 from tests.support.operators import Operator, settings_for
+from tests.support.rows import Row
+from tests.support.sets import Sets
 
-__all__ = ["key_dir", "operator_namespace", "run", "sets"]
+__all__ = ["key_dir", "operator_namespace", "plain_run", "sets"]
 
 Interfere = Callable[..., AbstractContextManager[Operator]]
 
 
 @pytest.fixture
+def at_rest(request: pytest.FixtureRequest, sets: Sets, operator_namespace: str) -> Row:
+    """Return what checks the end of each operator of the test."""
+    return Row.of(request, sets, operator_namespace)
+
+
+@pytest.fixture
+def run(plain_run: Run, at_rest: Row) -> Run:
+    """Return what runs an operator for the namespace; its end is that of a row."""
+    return lambda **settings: at_rest.around(plain_run(**settings))
+
+
+@pytest.fixture
 def interfere(
-    cluster: Cluster, namespace: str, operator_namespace: str, key_dir: Path
+    cluster: Cluster, namespace: str, operator_namespace: str, key_dir: Path, at_rest: Row
 ) -> Interfere:
     """Return what runs an operator whose requests a test sees `before` or `after` the server."""
 
@@ -35,4 +50,4 @@ def interfere(
         finally:
             operator.stop()
 
-    return start
+    return lambda *hooks, **chosen: at_rest.around(start(*hooks, **chosen))

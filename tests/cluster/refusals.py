@@ -50,6 +50,7 @@ def check_refused(sets: Sets, run: Run, row: Refused) -> None:
         head, reason, sentence = sets.wait_status("db", row.status[:12]).split(": ", 2)
         told = sets.wait_event("db", row.reason)
         written = writes(operator)
+        uid = sets.get("db")["metadata"]["uid"]
         sets.wait(lambda: metric(operator, NAME, reason=row.reason) == 1, "it is counted")
         row.cure(sets)
         sets.wait(lambda: sets.status("db") == row.end, f"the status is {row.end}")
@@ -58,8 +59,16 @@ def check_refused(sets: Sets, run: Run, row: Refused) -> None:
     assert _here(row.status, sets) == f"{head}: {reason}: {sentence}"
     assert sentence == told
     assert [row.reason] == [each for each in reasons(sets, "db") if each == row.reason]
+    assert head != "Blocked" or {"Warning"} == types(sets, row)
+    assert before.statefulset["metadata"]["uid"] == uid
     assert ["patch persistentvolumeclaims"] * row.grown == written
     check_unharmed(before, Snapshot.of(sets, "db"))
+
+
+def types(sets: Sets, row: Refused) -> set[str]:
+    """Return the types of the Events with the row's reason."""
+    found = sets.cluster.list("event", sets.namespace)
+    return {each["type"] for each in found if each["reason"] == row.reason}
 
 
 def _here(value: str, sets: Sets) -> str:

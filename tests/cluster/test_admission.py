@@ -20,8 +20,16 @@ REFUSED = f"Blocked: AdmissionRefuses: {GROWN} creating the set again would be r
 PLAN = "; `rso plan db` shows the whole message"
 
 
-def refuse(_: Json) -> Json:
-    return {"allowed": False, "status": {"code": 403, "message": "not today: hunter2"}}
+def refuse(_: Json, code: int = 403) -> Json:
+    return {"allowed": False, "status": {"code": code, "message": "not today: hunter2"}}
+
+
+def invalid(request: Json) -> Json:
+    return refuse(request, 422)
+
+
+def bad(request: Json) -> Json:
+    return refuse(request, 400)
 
 
 def change_template(_: Json) -> Json:
@@ -100,6 +108,10 @@ def test_7_a_policy_added_later_refuses_before_the_delete(sets: Sets, run: Run) 
 HOOKS = [
     pytest.param(refuse, {}, REFUSED + "the webhook {name}" + PLAN, id="7 refuses"),
     pytest.param(
+        invalid, {}, REFUSED.replace("403", "422") + "the webhook {name}" + PLAN, id="7 invalid"
+    ),
+    pytest.param(bad, {}, REFUSED.replace("403", "400") + "the webhook {name}" + PLAN, id="7 bad"),
+    pytest.param(
         change_template,
         {"kind": "Mutating"},
         f"Blocked: CannotProve: {GROWN} the API server would store another spec than the one that "
@@ -125,8 +137,6 @@ def test_a_webhook_in_the_way_keeps_the_set_in_place(
 
     with run() as operator:
         with webhook(sets.cluster, sets.namespace, tmp_path, review, **options) as name:
-            if review is refuse:
-                sets.wait(lambda: dry_create(sets) == 403, "the webhook is called")
             sets.annotate("db", resize_0="2Gi")
             status = sets.wait_status("db", "Blocked")
             written = writes(operator)

@@ -27,6 +27,7 @@ from tests.support.wire import deletes_set
         pytest.param("1Gi", {"minReadySeconds": 3}, id="different"),
     ],
 )
+@pytest.mark.changes("set")
 def test_28_a_name_taken_in_the_gap_is_left_alone(
     sets: Sets, interfere: Interfere, operator_namespace: str, size: str, change: Json
 ) -> None:
@@ -57,6 +58,7 @@ def test_28_a_name_taken_in_the_gap_is_left_alone(
     )
 
 
+@pytest.mark.changes("set")
 def test_28_a_taken_name_with_a_wish_of_its_own_is_a_set_like_any_other(
     sets: Sets, interfere: Interfere
 ) -> None:
@@ -76,6 +78,7 @@ def test_28_a_taken_name_with_a_wish_of_its_own_is_a_set_like_any_other(
     assert count(operator, "delete statefulsets") == 2
 
 
+@pytest.mark.changes("spec")
 def test_29_replicas_changed_just_before_the_delete_are_kept(
     sets: Sets, interfere: Interfere
 ) -> None:
@@ -94,6 +97,7 @@ def test_29_replicas_changed_just_before_the_delete_are_kept(
     assert 4 == sets.get("db")["spec"]["minReadySeconds"]
 
 
+@pytest.mark.changes("set")
 def test_29_a_set_made_again_just_before_the_delete_is_not_deleted(
     sets: Sets, interfere: Interfere, operator_namespace: str
 ) -> None:
@@ -116,6 +120,7 @@ def test_29_a_set_made_again_just_before_the_delete_is_not_deleted(
 
 
 @pytest.mark.parametrize("propagation", ["Foreground", "Background", "Orphan"])
+@pytest.mark.changes("set")
 def test_27_a_set_that_its_user_deletes_just_before_us_stays_deleted(
     sets: Sets, interfere: Interfere, operator_namespace: str, propagation: str
 ) -> None:
@@ -135,20 +140,27 @@ def test_27_a_set_that_its_user_deletes_just_before_us_stays_deleted(
     assert 0 == count(operator, "create statefulsets")
 
 
+@pytest.mark.changes("set")
+@pytest.mark.parametrize("is_made_again", [False, True], ids=["deleted", "made again"])
 def test_30_an_owner_that_goes_in_the_gap_takes_the_set_with_it(
-    sets: Sets, interfere: Interfere, operator_namespace: str
+    sets: Sets, interfere: Interfere, operator_namespace: str, *, is_made_again: bool
 ) -> None:
-    """The garbage collector takes a set whose owner went, as without us; it is made only once."""
-    owner = sets.cluster.apply(
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "parent"}}, sets.namespace
-    )
+    """The garbage collector takes a set whose owner went, as without us; it is made only once.
+
+    An owner that is made again has another uid, and is not the one that the set names.
+    """
     manifest = statefulset(replicas=0)
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "parent"}
-    manifest["metadata"]["ownerReferences"] = [reference | {"uid": owner["metadata"]["uid"]}]
+    uid = make_parent(sets)
+    manifest["metadata"]["ownerReferences"] = [reference | {"uid": uid}]
     sets.make(manifest)
-    leave = Once(lambda: sets.cluster.delete("configmap", "parent", sets.namespace))
 
-    with interfere(after=leave.after) as operator:
+    def leave() -> None:
+        sets.cluster.delete("configmap", "parent", sets.namespace)
+        if is_made_again:
+            assert uid != make_parent(sets)
+
+    with interfere(after=Once(leave).after) as operator:
         sets.annotate("db", resize_0="2Gi")
         sets.wait(lambda: count(operator, "create statefulsets"), "the set is created")
         wait_gone(sets)
@@ -160,6 +172,13 @@ def test_30_an_owner_that_goes_in_the_gap_takes_the_set_with_it(
     assert 1 == count(operator, "create statefulsets")
 
 
+def make_parent(sets: Sets) -> str:
+    """Make the owner of the set, and return its uid."""
+    parent = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "parent"}}
+    return str(sets.cluster.apply(parent, sets.namespace)["metadata"]["uid"])
+
+
+@pytest.mark.changes("pods")
 def test_24_a_pod_made_in_the_moment_of_the_delete_is_not_lost(
     sets: Sets, interfere: Interfere
 ) -> None:
@@ -173,14 +192,30 @@ def test_24_a_pod_made_in_the_moment_of_the_delete_is_not_lost(
         sets.wait(lambda: _uid(sets) not in ("", old), "the Pod is replaced")
 
     with interfere(before=Once(churn).before) as operator:
+        first = sets.get("db")["metadata"]["uid"]
         sets.annotate("db", resize_0="2Gi")
-        sets.wait_status("db", "Done: data=2Gi")
+        sets.wait_status("db", "Waiting: NotQuiet")
+        waited_in_place = first == sets.get("db")["metadata"]["uid"]
         new = _uid(sets)
-        owners = sets.pods("db")["db-0"]["metadata"]["ownerReferences"]
+        sets.wait_status("db", "Done: data=2Gi")
 
+    assert waited_in_place
     assert new not in ("", old)
-    assert [sets.get("db")["metadata"]["uid"]] == [owner["uid"] for owner in owners]
+    assert new == _uid(sets)
+    assert {sets.get("db")["metadata"]["uid"]} == _owners(sets)
     assert not [sent for sent in operator.wire.changes() if sent.request.resource.plural == "pods"]
+
+
+def _owners(sets: Sets) -> set[str]:
+    """Return the uids that Pods, claims and revisions name as their owners."""
+    children = [
+        child
+        for kind in ("pod", "pvc", "controllerrevision")
+        for child in sets.cluster.list(kind, sets.namespace)
+    ]
+    return {
+        owner["uid"] for child in children for owner in child["metadata"].get("ownerReferences", [])
+    }
 
 
 def _uid(sets: Sets) -> str:
@@ -188,6 +223,7 @@ def _uid(sets: Sets) -> str:
     return str(pod["metadata"]["uid"])
 
 
+@pytest.mark.changes("set", "looks")
 def test_a_namespace_deleted_in_the_gap_ends_it(
     sets: Sets, interfere: Interfere, operator_namespace: str
 ) -> None:

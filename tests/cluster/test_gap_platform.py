@@ -4,7 +4,6 @@ from tests.cluster.conftest import Interfere
 from tests.cluster.looks import count
 from tests.cluster.once import Once, wait_gone
 from tests.support.operators import Operator
-from tests.support.recording import Record
 from tests.support.sets import Json, Sets, statefulset
 
 
@@ -53,24 +52,3 @@ def set_quota(sets: Sets, hard: str) -> None:
         return bool(status.get("hard") == manifest["spec"]["hard"] and "used" in status)
 
     sets.wait(counts, "the quota counts")
-
-
-def test_32_what_a_set_owns_besides_is_orphaned_and_not_deleted(
-    sets: Sets, interfere: Interfere, record: Record
-) -> None:
-    """A ConfigMap that a set owns outlives the recreate, without its owner."""
-    uid = sets.make(statefulset(replicas=0))["metadata"]["uid"]
-    reference = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "uid": uid}
-    metadata = {"name": "dependent", "ownerReferences": [reference]}
-    dependent = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    sets.cluster.apply(dependent, sets.namespace)
-
-    with interfere():
-        sets.annotate("db", resize_0="2Gi")
-        sets.wait_status("db", "Done: data=2Gi")
-
-    found = sets.cluster.get("configmap", "dependent", sets.namespace)
-    assert found is not None
-    owners = found["metadata"].get("ownerReferences", [])
-    record(f"owners left: {len(owners)}")
-    assert [] == owners

@@ -68,8 +68,11 @@ def test_91_a_refused_set_is_asked_about_ever_more_rarely(sets: Sets, run: Run) 
     with run() as operator:
         sets.annotate("db", resize_0="2Gi")
         sets.wait_status("db", "Blocked: NotExpandable")
+        resync(sets, operator)
+        before = number_of_series(operator)
         for _ in range(100):
             resync(sets, operator)
+        after = number_of_series(operator)
         questions = [words for words in asked(operator) if "storageclasses" in words]
         series = metric(operator, "rso_statefulset_state")
         blocked = metric(operator, "rso_blocked_statefulsets", reason="NotExpandable")
@@ -81,6 +84,29 @@ def test_91_a_refused_set_is_asked_about_ever_more_rarely(sets: Sets, run: Run) 
     assert 1 <= len(questions) <= 8  # pauses of 1, 2, 4, 8 ... seconds
     assert ["NotExpandable"] == told
     assert 1 == series
+    assert before == after
+
+
+def number_of_series(operator: Operator) -> int:
+    """Return how many series an operator has."""
+    assert operator.resizer is not None
+    lines = operator.resizer.metrics.render().decode().splitlines()
+    return sum(not line.startswith("#") for line in lines)
+
+
+def test_91_a_finished_set_has_no_series_of_its_own(sets: Sets, run: Run) -> None:
+    """A set has one series while it waits and none once it is done."""
+    sets.make(statefulset(replicas=0), settled=False)
+
+    with run() as operator:
+        sets.annotate("db", resize_0="2Gi", paused="true")
+        sets.wait_status("db", "Waiting: Paused")
+        sets.wait(lambda: metric(operator, "rso_statefulset_state", name="db") == 1, "one series")
+        sets.annotate("db", paused=None)
+        sets.wait_status("db", "Done: data=2Gi")
+        sets.wait(lambda: metric(operator, "rso_statefulset_state", name="db") == 0, "none")
+
+    assert b'name="db"' not in operator.resizer.metrics.render()  # type: ignore[union-attr]  # it ran
 
 
 CANARY = "canary-7f3a9c"

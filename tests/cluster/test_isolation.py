@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from rso.kube.transport import Request
 from tests.cluster.conftest import Interfere
 from tests.cluster.looks import metric, writes
@@ -48,6 +50,7 @@ def test_a_set_with_an_absurd_size_delays_nobody(sets: Sets, run: Run) -> None:
     assert 1 == writes(operator).count("delete statefulsets")
 
 
+@pytest.mark.changes("looks")  # others still work
 def test_a_slow_namespace_delays_no_other(sets: Sets, interfere: Interfere, tmp_path: Path) -> None:
     """While every question about one namespace hangs, a set of another one is done."""
     other = Sets(sets.cluster, sets.cluster.make_namespace())

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from testbed.api import APPLY, ApiRefusal
+from testbed.api import APPLY, MERGE, ApiRefusal
 from tests.support.recording import Record
-from tests.support.sets import IMAGE, Json, Sets, statefulset
+from tests.support.sets import Json, Sets, statefulset
 
 PATH = "/apis/apps/v1/namespaces/{}/statefulsets"
 
@@ -60,6 +60,39 @@ def test_3_managers_are_lost_by_a_create_and_restored_by_a_patch(sets: Sets) -> 
     assert ["creator"] == managers(created)
     assert 409 == stale.value.code
     assert ["other", "testbed"] == managers(restored)
+
+
+def test_3_managers_are_given_back_at_the_version_of_the_create(sets: Sets) -> None:
+    """A patch of managers with the version of the create's answer is taken: no apply conflicts."""
+    made = sets.cluster.apply(statefulset(replicas=0), sets.namespace)
+    saved = made["metadata"]["managedFields"]
+    sets.cluster.delete("statefulset", "db", sets.namespace)
+    sets.wait(lambda: sets.find("db") is None, "the set has gone")
+
+    def give_back() -> bool:
+        # The StatefulSet controller may write its first status in between: made again then.
+        sets.cluster.delete("statefulset", "db", sets.namespace)
+        sets.wait(lambda: sets.find("db") is None, "the set has gone")
+        created = post(sets, statefulset(replicas=0))
+        version = created["metadata"]["resourceVersion"]
+        patch = {"metadata": {"managedFields": saved, "resourceVersion": version}}
+        path = f"{PATH.format(sets.namespace)}/db"
+        return sets.cluster.api.send("PATCH", path, patch, MERGE)[0] == 200
+
+    sets.wait(give_back, "a patch at the version of the create is taken")
+    found = sets.get("db")
+
+    assert ["testbed"] == managers(found)
+    assert without_times(saved) == without_times(found["metadata"]["managedFields"])
+
+
+def without_times(entries: list[Json]) -> list[Json]:
+    """Return the managers of other than status, without the times of their writes."""
+    return [
+        {key: value for key, value in each.items() if key != "time"}
+        for each in entries
+        if each.get("subresource") != "status"
+    ]
 
 
 def test_6_a_dry_create_of_a_set_that_exists_is_already_exists(sets: Sets) -> None:
@@ -137,65 +170,3 @@ def test_88_what_the_server_says_of_a_renew_time_without_fraction(
 
     record(f"{status} {json.loads(answer).get('message', 'stored')[:120]}")
     assert status in (201, 400, 422)
-
-
-@pytest.mark.parametrize("kind", ["maxUnavailable", "minAvailable"])
-def test_33_an_eviction_in_the_gap_is_not_freer_than_before(
-    sets: Sets, record: Record, kind: str
-) -> None:
-    """While a set is away a PodDisruptionBudget allows at most what it allowed before."""
-    sets.cluster.apply(statefulset(replicas=2, storage_class="instant"), sets.namespace)
-    sets.wait(lambda: sets.is_ready("db"), "the set is ready")
-    budget: Json = {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": "db"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "db"}},
-            kind: 0 if kind == "maxUnavailable" else 2,
-        },
-    }
-    sets.cluster.apply(budget, sets.namespace)
-
-    def is_counted() -> bool:
-        found = sets.cluster.get("poddisruptionbudget", "db", sets.namespace) or {}
-        return bool(found.get("status", {}).get("expectedPods") == 2)
-
-    sets.wait(is_counted, "the budget counts")
-    sets.cluster.delete("statefulset", "db", sets.namespace, "Orphan")
-    sets.wait(lambda: sets.find("db") is None, "the set has gone")
-
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "db-0"}}
-    path = f"/api/v1/namespaces/{sets.namespace}/pods/db-0/eviction"
-    status, answer = sets.cluster.api.send("POST", path, eviction)
-
-    record(f"{status} {json.loads(answer).get('message', '')[:120]}")
-    assert 429 == status
-    assert IMAGE in json.dumps(sets.pods("db")["db-0"])
-
-
-def test_34_an_autoscaler_of_replicas_keeps_them(sets: Sets, record: Record) -> None:
-    """A HorizontalPodAutoscaler misses the scale of an absent set at most, and changes nothing."""
-    sets.cluster.apply(statefulset(replicas=2), sets.namespace)
-    autoscaler: Json = {
-        "metadata": {"name": "db"},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"},
-            "minReplicas": 2,
-            "maxReplicas": 4,
-        },
-    }
-    path = f"/apis/autoscaling/v2/namespaces/{sets.namespace}/horizontalpodautoscalers"
-    sets.cluster.api.request("POST", path, autoscaler)
-    sets.cluster.delete("statefulset", "db", sets.namespace, "Orphan")
-    sets.wait(lambda: sets.find("db") is None, "the set has gone")
-    sets.cluster.apply(statefulset(replicas=2), sets.namespace)
-    sets.wait(lambda: sets.is_ready("db"), "the set is back")
-
-    seen = {
-        event["reason"]
-        for event in sets.cluster.list("event", sets.namespace)
-        if event["involvedObject"]["kind"] == "HorizontalPodAutoscaler"
-    }
-    record(f"events of the autoscaler: {sorted(seen)}")
-    assert 2 == sets.get("db")["spec"]["replicas"]

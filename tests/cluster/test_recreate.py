@@ -49,6 +49,33 @@ def test_a_wish_grows_every_claim_and_the_template(sets: Sets, run: Run) -> None
     ]
 
 
+@pytest.mark.timeout(180)
+def test_1_a_set_that_was_restarted_by_hand_is_not_restarted_again(sets: Sets, run: Run) -> None:
+    """`restartedAt` of the Pod template and the revision of each Pod stay as they are."""
+    key, moment = "kubectl.kubernetes.io/restartedAt", "2026-11-20T10:00:00Z"
+    first = sets.make(statefulset(replicas=2), settled=False)["status"]["currentRevision"]
+    patch = {"template": {"metadata": {"annotations": {key: moment}}}}
+    sets.cluster.merge("statefulset", "db", sets.namespace, {"spec": patch})
+
+    def is_restarted() -> bool:
+        status = sets.get("db")["status"]
+        return bool(first != status["currentRevision"] == status["updateRevision"])
+
+    sets.wait(is_restarted, "the Pods are restarted")
+    sets.wait(lambda: sets.is_ready("db"), "the set is ready")
+    before = Snapshot.of(sets, "db")
+    with run() as operator:
+        sets.annotate("db", resize_0="2Gi")
+        sets.wait_status("db", "Done: data=2Gi")
+        after = Snapshot.of(sets, "db")
+
+    annotations = after.statefulset["spec"]["template"]["metadata"]["annotations"]
+    assert moment == annotations[key]
+    assert 1 == writes(operator).count("delete statefulsets")
+    assert 1 == writes(operator).count("create statefulsets")
+    check_unharmed(before, after)
+
+
 def apply(sets: Sets, manager: str, body: Json) -> Json:
     """Apply part of `db` as a manager, without force."""
     whole = {"apiVersion": "apps/v1", "kind": "StatefulSet", **body}
@@ -128,6 +155,7 @@ def _owners(claim: Json) -> list[Json]:
     return list(claim["metadata"].get("ownerReferences", []))
 
 
+@pytest.mark.changes("spec")
 def test_an_apply_inside_the_gap_keeps_its_ownership(sets: Sets, interfere: Interfere) -> None:
     """A manager that applies between the create and the restore of managers is kept."""
     sets.make(statefulset(replicas=1))
@@ -188,6 +216,7 @@ def change_template(sets: Sets) -> None:
     )
 
 
+@pytest.mark.changes("spec", "pods")
 def test_17_a_canary_holds_the_recreate_and_not_the_claims(
     sets: Sets, run: Run, operator_namespace: str
 ) -> None:

@@ -97,6 +97,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS)
+@pytest.mark.changes("spec")  # by the cure
 def test_a_set_that_could_not_come_back_is_not_deleted(sets: Sets, run: Run, row: Refused) -> None:
     """What forbids the recreate is told before any delete, and the resize ends once it is gone."""
     check_refused(sets, run, row)
@@ -168,6 +169,7 @@ def test_a_forged_revision_keeps_the_set_in_place(sets: Sets, interfere: Interfe
     ("noise_bytes", "fits"),
     [pytest.param(860_000, True, id="fits"), pytest.param(950_000, False, id="too large")],
 )
+@pytest.mark.changes("looks")  # the status names the bytes
 def test_37_a_set_too_large_for_a_backup_is_not_deleted(
     sets: Sets, run: Run, operator_namespace: str, noise_bytes: int, *, fits: bool
 ) -> None:

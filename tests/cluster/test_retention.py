@@ -6,6 +6,7 @@ from rso.kube.transport import Request, Response
 from tests.cluster.conftest import Interfere
 from tests.cluster.looks import wait_killed, writes
 from tests.support.fixtures import Run
+from tests.support.operators import Operator
 from tests.support.recording import Record
 from tests.support.sets import (
     PREFIX,
@@ -50,16 +51,20 @@ def test_14_claims_left_by_a_scale_down_survive(sets: Sets, run: Run, record: Re
         uid = sets.get("db")["metadata"]["uid"]
         sets.wait(lambda: owners(sets)["data-db-0"] == [uid], "the claim is owned again")
 
-    removed = sum(
-        sent.request.resource.plural == "persistentvolumeclaims"
-        and b"ownerReferences" in (sent.request.body or b"")
-        for sent in operator.wire.changes()
-    )
-    record(f"references removed by us: {removed} of 3")
+    record(f"references removed by us: {removed_references(operator)} of 3")
     assert ("Delete", None) == policy(sets)
     assert {"2Gi"} == set(sets.requests().values())
     check_unharmed(before, Snapshot.of(sets, "db"))
     assert {uid} >= {each for uids in owners(sets).values() for each in uids}
+
+
+def removed_references(operator: Operator) -> int:
+    """Return how many claims lost their reference by our patch."""
+    return sum(
+        sent.request.resource.plural == "persistentvolumeclaims"
+        and b"ownerReferences" in (sent.request.body or b"")
+        for sent in operator.wire.changes()
+    )
 
 
 def test_15_claims_of_an_unready_ordered_set_survive(sets: Sets, run: Run) -> None:
@@ -69,10 +74,11 @@ def test_15_claims_of_an_unready_ordered_set_survive(sets: Sets, run: Run) -> No
     sets.wait(lambda: sets.get("db")["status"].get("readyReplicas") == 1, "Pod 0 is not ready")
     before = Snapshot.of(sets, "db")
 
-    with run():
+    with run() as operator:
         sets.annotate("db", resize_0="2Gi")
         sets.wait_status("db", "Done")
 
+    assert 2 == removed_references(operator)
     assert ("Delete", None) == policy(sets)
     check_unharmed(before, Snapshot.of(sets, "db"))
 

@@ -1,5 +1,7 @@
 """Which claims grow: those of the set, by name and by label or mount (T33)."""
 
+import pytest
+
 from tests.cluster.looks import metric, writes
 from tests.support.fixtures import Run
 from tests.support.sets import Json, Sets, statefulset, template_sizes
@@ -64,6 +66,29 @@ def test_80_sets_with_equal_labels_and_reordered_templates_are_told_apart(
     assert template_sizes(sets.get("twin")) == {"data": "1Gi", "logs": "1Gi"}
 
 
+def test_80_claims_of_the_same_names_in_another_namespace_are_left_alone(
+    sets: Sets, run: Run
+) -> None:
+    """An operator for two namespaces grows the claims of the set that wishes, not its twin's."""
+    other = Sets(sets.cluster, sets.cluster.make_namespace())
+    try:
+        for each in (sets, other):
+            each.make(statefulset(replicas=1))
+        with run(namespaces=(sets.namespace, other.namespace)) as operator:
+            sets.annotate("db", resize_0="2Gi")
+            other.annotate("db", resize_0="1Gi")
+            sets.wait_status("db", "Done: data=2Gi")
+            other.wait_status("db", "Done: data=1Gi")
+
+        assert ({"data-db-0": "2Gi"}, {"data-db-0": "1Gi"}) == (sets.requests(), other.requests())
+        assert {"data": "1Gi"} == template_sizes(other.get("db"))
+        assert 1 == writes(operator).count("patch persistentvolumeclaims")
+        assert 1 == writes(operator).count("delete statefulsets")
+    finally:
+        sets.cluster.delete("namespace", other.namespace)
+
+
+@pytest.mark.changes("spec", "pods")
 def test_65_an_unbound_claim_holds_nothing_up(sets: Sets, run: Run) -> None:
     """An unbound claim is named, the set is recreated meanwhile, and it grows once bound."""
     sets.cluster.apply(claim("data-db-1", "late", app="db"), sets.namespace)

@@ -15,9 +15,18 @@ from tests.support.faults import Fault, Point, points
 from tests.support.forms import end_state
 from tests.support.scene import CANARY, Logs, Scene, Shape
 from tests.support.sets import Json, Snapshot
+from tests.support.wire import Sent
 
 T = TypeVar("T")
 R = TypeVar("R")
+# The others tell of a set that lives at the end, or of its backup, which goes with a deleted one.
+_ALSO_OF_THE_DELETED = (
+    oracles.o5_one_delete,
+    oracles.o6_backup_before_delete,
+    oracles.o8_only_allowed_writes,
+    oracles.o10_refusals_stop,
+    oracles.o11_nothing_said,
+)
 SIDE_BY_SIDE = 8  # more would only wait for the machine's processors
 
 
@@ -101,23 +110,18 @@ class Batch:
     def judge(self, scene: Scene, reference: Json | None) -> tuple[str, ...]:
         """Return what the oracles say of a scene that is at rest, after ten more looks."""
         end = Snapshot.of(scene.sets, "db")
-        resync = scene.resync()
-        scene.history.catch_up()
+        resync = scene.resync().wire.sent
+        return tuple(oracles.violations(self._evidence(scene, end, resync, reference)))
+
+    def judge_deleted(self, scene: Scene) -> tuple[str, ...]:
+        """Return what those oracles say that hold of a set which its user has deleted, too."""
         assert scene.initial is not None
-        evidence = Evidence(
-            history=scene.history,
-            initial=scene.initial,
-            end=end,
-            sizes=scene.shape.sizes,
-            keys=load_keys(self.key_dir),
-            runs=[operator.wire.sent for operator in scene.operators],
-            resync=resync.wire.sent,
-            canary=CANARY,
-            said=self._said(scene),
-            backups=scene.backups(),
-            reference=reference,
+        evidence = self._evidence(scene, scene.initial, [], None)
+        return tuple(
+            f"{oracle.__name__}: {sentence}"
+            for oracle in _ALSO_OF_THE_DELETED
+            for sentence in oracle(evidence)
         )
-        return tuple(oracles.violations(evidence))
 
     def close(self) -> None:
         """End every scene."""
@@ -128,6 +132,25 @@ class Batch:
         with self._lock:
             self._scenes.append(scene)
         return scene
+
+    def _evidence(
+        self, scene: Scene, end: Snapshot, resync: list[Sent], reference: Json | None
+    ) -> Evidence:
+        scene.history.catch_up()
+        assert scene.initial is not None
+        return Evidence(
+            history=scene.history,
+            initial=scene.initial,
+            end=end,
+            sizes=scene.shape.sizes,
+            keys=load_keys(self.key_dir),
+            runs=[operator.wire.sent for operator in scene.operators],
+            resync=resync,
+            canary=CANARY,
+            said=self._said(scene),
+            backups=scene.backups(),
+            reference=reference,
+        )
 
     def _said(self, scene: Scene) -> str:
         """Return all that operators said: log lines, metrics, Events and the status."""

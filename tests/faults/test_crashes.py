@@ -25,7 +25,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("shape", "position"), [pytest.param(*each, id=f"{each[0].id}-{each[1]}") for each in CASES]
 )
-def test_another_instance_takes_over(
+def test_27_another_instance_takes_over(
     batch: Batch, count: Count, shape: Shape, position: Position
 ) -> None:
     """Wherever the operator dies, another one ends the resize as if nothing had happened."""
@@ -67,7 +67,7 @@ def kind_of(point: Point, position: Position) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_lease_and_event_writes_are_no_worse(batch: Batch, count: Count) -> None:
+def test_27_lease_and_event_writes_are_no_worse(batch: Batch, count: Count) -> None:
     """A death at a write of the Lease or of an Event is like any other."""
     shape = Shape(1, 1)
     cases = [(write, each) for write in ("create leases", "create events") for each in KILLS]

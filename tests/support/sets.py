@@ -207,14 +207,26 @@ class Snapshot:
 
 def check_unharmed(before: Snapshot, after: Snapshot) -> None:
     """Check what holds after every resize: Pods, claims and the set, but for sizes (O2-O4)."""
-    assert _pod_facts(before) == _pod_facts(after)
-    assert _claim_facts(before) == _claim_facts(after)
+    check_pods_kept(before, after)
+    check_claims_kept(before, after)
+    assert set(before.claims) == set(after.claims)
     assert without_sizes(before.statefulset) == without_sizes(after.statefulset)
-    for name, claim in before.claims.items():
-        assert to_bytes(request_of(after.claims[name])) >= to_bytes(request_of(claim)), name
     uid = after.statefulset["metadata"]["uid"]
     for pod in after.pods.values():
         assert [uid] == [owner["uid"] for owner in pod["metadata"]["ownerReferences"]]
+
+
+def check_pods_kept(before: Snapshot, after: Snapshot) -> None:
+    """Check that Pods are the same, with the same restarts and revisions (O3)."""
+    assert _pod_facts(before) == _pod_facts(after)
+
+
+def check_claims_kept(before: Snapshot, after: Snapshot) -> None:
+    """Check that claims are the same and no request is lower (O4); there may be more of them."""
+    for name, claim in before.claims.items():
+        kept = after.claims[name]
+        assert claim["metadata"]["uid"] == kept["metadata"]["uid"], name
+        assert to_bytes(request_of(kept)) >= to_bytes(request_of(claim)), name
 
 
 def _pod_facts(snapshot: Snapshot) -> dict[str, Any]:
@@ -224,10 +236,6 @@ def _pod_facts(snapshot: Snapshot) -> dict[str, Any]:
 def _pod_fact(pod: Json) -> tuple[str, int, str]:
     restarts = sum(each["restartCount"] for each in pod["status"].get("containerStatuses", []))
     return pod["metadata"]["uid"], restarts, pod["metadata"]["labels"]["controller-revision-hash"]
-
-
-def _claim_facts(snapshot: Snapshot) -> dict[str, str]:
-    return {name: claim["metadata"]["uid"] for name, claim in snapshot.claims.items()}
 
 
 def without_sizes(found: Json) -> Json:
