@@ -29,7 +29,7 @@ def is_status(sent: Sent) -> bool:
     return is_small and set(metadata.get("annotations", {})) == {f"{PREFIX}status"}
 
 
-def metric(operator: Operator, name: str, **labels: str) -> float:
+def metric(operator: Operator, name: str, /, **labels: str) -> float:
     """Return the sum of a metric's samples that have these labels."""
     assert operator.resizer is not None
     text = operator.resizer.metrics.render().decode()

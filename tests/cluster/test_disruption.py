@@ -4,7 +4,6 @@ The sets are kept away by the test for as long as those controllers need to look
 """
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -101,8 +100,8 @@ def test_33_a_budget_over_two_sets_allows_at_most_the_missing_share_more(
 
 
 @pytest.fixture
-def autoscaler(sets: Sets) -> Iterator[str]:
-    """Yield the path of an autoscaler for `db` from 2 to 4 replicas; it goes with its namespace."""
+def autoscaler(sets: Sets) -> str:
+    """Return the path of an autoscaler for `db` from 2 to 4 replicas; it goes with its namespace."""
     target = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"}
     spec = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 4}
     path = f"/apis/autoscaling/v2/namespaces/{sets.namespace}/horizontalpodautoscalers"

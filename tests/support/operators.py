@@ -18,7 +18,7 @@ from rso.app.keys import generate
 from rso.app.resizer import Resizer
 from rso.app.settings import Settings
 from rso.kube.auth import from_kubeconfig
-from rso.kube.clock import SystemClock
+from rso.kube.clock import Clock, SystemClock
 from rso.kube.transport import HttpTransport, Request, Response
 from testbed.cluster import Cluster
 from tests.support.wire import Crash, Wire
@@ -28,8 +28,12 @@ CLOSE_SECONDS = 5.0
 
 
 class Operator:
-    """A resizer that runs in a thread until it is stopped or killed."""
+    """A resizer that runs in a thread until it is stopped or killed.
 
+    A test may give it another `clock` before it starts.
+    """
+
+    clock: Clock = SystemClock()
     _numbers = itertools.count()
 
     def __init__(
@@ -108,7 +112,7 @@ class Operator:
             self._loop.close()
 
     async def _run(self) -> None:
-        self.resizer = Resizer(self._settings, self.wire, SystemClock())
+        self.resizer = Resizer(self._settings, self.wire, self.clock)
         running = asyncio.ensure_future(self.resizer.run())
         while self.resizer.missing() and not running.done():
             await asyncio.wait({running}, timeout=0.01)
