@@ -101,7 +101,7 @@ def test_33_a_budget_over_two_sets_allows_at_most_the_missing_share_more(
 
 @pytest.fixture
 def autoscaler(sets: Sets) -> str:
-    """Return the path of an autoscaler for `db` from 2 to 4 replicas; it goes with its namespace."""
+    """Return the path of an autoscaler of `db`, 2 to 4 replicas; it goes with its namespace."""
     target = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"}
     spec = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 4}
     path = f"/apis/autoscaling/v2/namespaces/{sets.namespace}/horizontalpodautoscalers"
