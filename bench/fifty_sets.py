@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.beds import bed, kubernetes_version
-from bench.machine import ran_on
+from bench.machine import ran_on, start
 from bench.resizer import running
 from bench.resizes import Resize, p99, scene, told
 from bench.summary import spread
@@ -24,6 +24,7 @@ def measure(state: Path | None) -> list[dict[str, Any]]:
 
 def _measure(state: Path | None, qps: int, burst: int) -> dict[str, Any]:
     flags = (f"--controller-qps={qps}", f"--controller-burst={burst}")
+    begun = start()
     with (
         bed(state, "--storage", "--fake-nodes=3", *flags) as cluster,
         running(cluster),
@@ -33,7 +34,7 @@ def _measure(state: Path | None, qps: int, burst: int) -> dict[str, Any]:
         for number in range(ROUNDS):
             rounds.append(stage.resize(f"{number + 2}Gi"))
             time.sleep(REST_SECONDS)
-        machine = ran_on(kubernetes_version(cluster))  # with the load of these minutes
+        machine = ran_on(begun, kubernetes_version(cluster))
     every = [each for resizes in rounds for each in resizes]
     all_done = [
         max(each.done for each in resizes) - min(each.wished for each in resizes)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.beds import bed, kubernetes_version
 from bench.crowd import CLAIMS, fill
-from bench.machine import ran_on
+from bench.machine import ran_on, start
 from bench.resizer import Cost, running
 from testbed.cluster import Cluster
 
@@ -32,7 +32,7 @@ def measure(state: Path | None) -> list[dict[str, Any]]:
 
 
 def _measure(cluster: Cluster, count: int) -> dict[str, Any]:
-    machine = ran_on(kubernetes_version(cluster))
+    begun = start()
     started = time.monotonic()
     with running(cluster) as operator:
         synced = operator.cost()
@@ -57,7 +57,7 @@ def _measure(cluster: Cluster, count: int) -> dict[str, Any]:
         "is_met": values["rss_mib"] < GOALS["rss_mib"]
         and values["cpu_seconds_a_minute"] < GOALS["cpu_seconds_a_minute"]
         and values["other_requests_a_minute"] <= GOALS["other_requests_a_minute"],
-        "ran_on": machine,
+        "ran_on": ran_on(begun, kubernetes_version(cluster)),
     }
 
 
