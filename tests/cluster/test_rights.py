@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from testbed.cluster import Cluster, ServiceAccount
+from testbed.cluster import Cluster
 from tests.cluster.conftest import Interfere
+from tests.support.rights import bind, rules
 from tests.support.sets import Json, Sets, make_unready, statefulset, template_sizes
 from tests.support.wire import Sent
 
@@ -25,51 +26,12 @@ OWN = {
     "leases": {"get", "create", "update"},
     "namespaces": {"get"},
 }
-GROUPS = {
-    "statefulsets": "apps",
-    "controllerrevisions": "apps",
-    "storageclasses": "storage.k8s.io",
-    "leases": "coordination.k8s.io",
-}
-
-
-def rules(granted: dict[str, set[str]]) -> list[Json]:
-    return [
-        {"apiGroups": [GROUPS.get(plural, "")], "resources": [plural], "verbs": sorted(verbs)}
-        for plural, verbs in granted.items()
-    ]
-
-
 def pairs(granted: dict[str, set[str]]) -> set[Pair]:
     return {(plural, verb) for plural, verbs in granted.items() for verb in verbs}
 
 
 def used(sent: Iterable[Sent]) -> set[Pair]:
     return {(each.request.resource.plural, each.request.verb) for each in sent}
-
-
-def bind(
-    cluster: Cluster, namespace: str, account: ServiceAccount, granted: dict[str, set[str]]
-) -> None:
-    """Give an account of another namespace a Role in this one."""
-    group = "rbac.authorization.k8s.io"
-    metadata = {"name": account.name}
-    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata}
-    cluster.apply({**role, "rules": rules(granted)}, namespace)
-    subject = {
-        "kind": "ServiceAccount",
-        "namespace": account.namespace,
-        "name": account.name,
-    }
-    binding = {
-        "apiVersion": f"{group}/v1",
-        "kind": "RoleBinding",
-        "metadata": metadata,
-        "roleRef": {"apiGroup": group, "kind": "Role", "name": account.name},
-        "subjects": [subject],
-    }
-    cluster.apply(binding, namespace)
-    cluster.wait_granted(account.username, namespace, rules(granted))
 
 
 @pytest.mark.parametrize("is_narrow", [True, False], ids=["90 namespaced", "cluster"])

@@ -5,7 +5,7 @@ import re
 
 from rso.app.log import Logger
 from rso.app.metrics import Metrics
-from rso.core.actions import SetStatus
+from rso.core.actions import Blocked, SetStatus
 from rso.core.names import Note, Reason
 from rso.core.world import Key, World
 from rso.kube.errors import ApiError
@@ -30,6 +30,7 @@ class Notices:
         self.log = log or Logger(logging.getLogger(__name__))
         self._fields: dict[Key, dict[str, object]] = {}
         self._told: dict[Key, str] = {}
+        self._blocked: dict[Key, Blocked] = {}
 
     def begin(self, key: Key, **fields: object) -> None:
         """Begin a reconcile: these fields stand in each of its lines."""
@@ -39,6 +40,7 @@ class Notices:
         """Forget a set that is gone."""
         self._fields.pop(key, None)
         self._told.pop(key, None)
+        self.goes_on(key)
 
     def named(self, key: Key, **fields: object) -> Logger:
         """Return a logger whose lines name the set and the reconcile."""
@@ -73,6 +75,17 @@ class Notices:
             self._told[world.key] = sentence
             self.note(world, note, sentence)
             self.about(world).warning("something unexpected", note=note, sentence=sentence)
+
+    def blocked(self, world: World, decision: Blocked) -> None:
+        """Log why a set does not go on, and not again until it is for another reason."""
+        if self._blocked.get(world.key) != decision:
+            self._blocked[world.key] = decision
+            log = self.about(world)
+            log.warning("set is blocked", reason=decision.reason, sentence=decision.sentence)
+
+    def goes_on(self, key: Key) -> None:
+        """Forget why a set did not go on."""
+        self._blocked.pop(key, None)
 
     def event(self, world: World, kind: str, reason: Reason | Note, sentence: str) -> None:
         """Record an Event about the set, also one that is absent."""

@@ -210,7 +210,8 @@ class Reconciler:
         match decision:
             case Blocked():
                 metrics.saw(namespace, name, "blocked", decision.reason)
-                self._log_refusal(world, decision)
+                self._tell_blocked(world, decision)
+                return
             case Wait() if decision.reason is not None:
                 metrics.saw(namespace, name, "waiting", decision.reason)
             case Wait() if self._patience.remaining(world.key) > 0:
@@ -221,11 +222,11 @@ class Reconciler:
                 metrics.saw(namespace, name, "done")
             case _:
                 metrics.saw(namespace, name, "growing")
+        self._tools.notices.goes_on(world.key)
 
-    def _log_refusal(self, world: World, decision: Blocked) -> None:
-        if self._patience.remaining(world.key) > 0:
-            return
-        log = self._tools.notices.about(world)
-        log.warning("set is blocked", reason=decision.reason, sentence=decision.sentence)
-        if world.statefulset is None and decision.reason is Reason.BACKUP_UNREADABLE:
-            self._tools.notices.note(world, decision.reason, decision.sentence)
+    def _tell_blocked(self, world: World, decision: Blocked) -> None:
+        notices = self._tools.notices
+        notices.blocked(world, decision)
+        is_away = world.statefulset is None and self._patience.remaining(world.key) == 0
+        if is_away and decision.reason is Reason.BACKUP_UNREADABLE:
+            notices.note(world, decision.reason, decision.sentence)

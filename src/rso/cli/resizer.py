@@ -47,7 +47,8 @@ async def run(settings: Settings) -> None:
     probes = Probes(settings.metrics_bind, resizer.metrics, resizer.missing, resizer.ailing)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, resizer.stop)
-    log.info("resizer starts", identity=settings.identity, namespaces=list(settings.namespaces))
+    namespaces = ", ".join(settings.namespaces) or "all"
+    log.info("resizer starts", identity=settings.identity, namespaces=namespaces)
     try:
         await probes.start()
         await resizer.run()
