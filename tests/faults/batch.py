@@ -46,6 +46,11 @@ class Outcome:
         return "failed" if self.violations else "survived"
 
     @property
+    def did_not_come(self) -> bool:
+        """Whether the fault's moment did not come, and nothing else was wrong."""
+        return not self.fired and not self.violations
+
+    @property
     def complaint(self) -> str:
         """What a person wants to read of a case that was not survived."""
         return f"{self.id}: {'; '.join(self.violations) or self.result}"

@@ -9,6 +9,7 @@ import pytest
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
 from tests.faults.batch import Batch
+from tests.faults.trouble import keep_pod_away
 from tests.support.controllers import stopped_controllers
 from tests.support.faults import Fault, Point, Position, write_name
 from tests.support.history import PODS, SETS
@@ -107,20 +108,6 @@ def test_a_set_that_is_deleted_long_after_a_crash_stays_deleted(batch: Batch) ->
     operator.stop()
 
     assert scene.sets.find("db") is None
-
-
-def keep_pod_away(scene: Scene) -> None:
-    """Delete the Pod, and let a quota forbid its successor."""
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "no-pods"},
-        "spec": {"hard": {"pods": "0"}},
-    }
-    scene.cluster.apply(quota, scene.namespace)
-    path = scene.cluster.api.resource("pod").path(scene.namespace, "db-0")
-    scene.cluster.api.request("DELETE", path, {"gracePeriodSeconds": 0})
-    scene.wait(lambda: not scene.sets.pods("db"), "the Pod is away")
 
 
 def test_a_deletion_by_the_user_while_the_set_goes_is_his(batch: Batch, cluster: Cluster) -> None:
