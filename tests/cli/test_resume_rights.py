@@ -50,7 +50,9 @@ def test_a_right_that_is_missing_is_named(
     """Without a right the end is 5, the right is named, and the backup is kept."""
     make_absent(sets, rso, key_dir)
     account = cluster.service_account(rso.operator_namespace, rules(OWN))
-    granted = {name: verbs - {verb} if name == plural else verbs for name, verbs in WORKLOAD.items()}
+    granted = {
+        name: verbs - {verb} if name == plural else verbs for name, verbs in WORKLOAD.items()
+    }
     bind(cluster, rso.namespace, account, {name: verbs for name, verbs in granted.items() if verbs})
     narrow = Rso(account.kubeconfig, rso.namespace, rso.operator_namespace)
 

@@ -26,6 +26,8 @@ OWN = {
     "leases": {"get", "create", "update"},
     "namespaces": {"get"},
 }
+
+
 def pairs(granted: dict[str, set[str]]) -> set[Pair]:
     return {(plural, verb) for plural, verbs in granted.items() for verb in verbs}
 

@@ -3,7 +3,6 @@
 import dataclasses
 
 from tests.support.scene import Scene
-from tests.support.sets import Json
 
 _QUOTA = "no-pods"
 
@@ -32,9 +31,9 @@ def let_pod_come(scene: Scene) -> None:
 
 def set_ready(scene: Scene, *, is_ready: bool) -> None:
     """Make Pod 0 ready or not, and return when the set's status says so."""
-    condition: Json = {"type": "Ready", "status": str(is_ready)}
+    condition = {"type": "Ready", "status": str(is_ready)}
     path = f"/api/v1/namespaces/{scene.namespace}/pods/db-0/status"
-    body: Json = {"status": {"conditions": [condition]}}
+    body = {"status": {"conditions": [condition]}}
     scene.cluster.api.request("PATCH", path, body, "application/strategic-merge-patch+json")
     scene.wait(
         lambda: scene.sets.get("db")["status"].get("readyReplicas", 0) == int(is_ready),

@@ -23,9 +23,7 @@ def rules(granted: Granted) -> list[Json]:
     ]
 
 
-def bind(
-    cluster: Cluster, namespace: str, account: ServiceAccount, granted: Granted
-) -> None:
+def bind(cluster: Cluster, namespace: str, account: ServiceAccount, granted: Granted) -> None:
     """Give an account of another namespace a Role in this one."""
     group = "rbac.authorization.k8s.io"
     metadata = {"name": account.name}
