@@ -72,7 +72,7 @@ def next_pause(pause_seconds: float, absence_seconds: float) -> float:
     """Return the pause before the next delete: longer by what the target was missed by, or shorter.
 
     Exactly that much, since a token bucket that lacked so many seconds' worth of requests gets
-    them back in as many seconds. docs/user/figures.md has the figures of other rules.
+    them back in as many seconds. docs/decisions/0005 has what else was tried.
     """
     missed_by = absence_seconds - TARGET_SECONDS
     if missed_by > 0:
