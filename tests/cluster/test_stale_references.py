@@ -1,12 +1,22 @@
 """Who still names the set that was replaced after the new one is there is never left in silence."""
 
+import contextlib
 import json
+
+import pytest
 
 from rso.kube.transport import Request, Response
 from tests.cluster.conftest import Interfere
+from tests.support.controllers import stopped_controllers
 from tests.support.sets import Json, Sets, Snapshot, check_unharmed, statefulset
 
 CONTROLLER_RESOURCES = ("pod", "pvc")
+
+
+def is_created(request: Request, response: Response) -> bool:
+    """Return whether the set was just created, in earnest."""
+    is_create = request.verb == "create" and request.resource.plural == "statefulsets"
+    return is_create and request.changes and response.status == 201
 
 
 class Stale:
@@ -21,8 +31,7 @@ class Stale:
 
     def after(self, request: Request, response: Response) -> None:
         """Act at the answer of the real create."""
-        is_create = request.verb == "create" and request.resource.plural == "statefulsets"
-        if is_create and request.changes and response.status == 201:
+        if is_created(request, response):
             assert json.loads(response.body)["metadata"]["uid"] != self._old
             body = {"metadata": {"ownerReferences": [self._reference()]}}
             self._sets.cluster.merge(self._kind, self._name, self._sets.namespace, body)
@@ -59,16 +68,29 @@ def test_24_a_claim_that_names_the_old_set_is_freed_and_told(
     assert not after.claims["data-db-0"]["metadata"].get("ownerReferences")
 
 
+@pytest.mark.changes("pods")
 def test_24_a_pod_that_names_the_old_set_is_told_and_never_written(
     sets: Sets, interfere: Interfere
 ) -> None:
-    """Which Pods the garbage collector may take is a Warning; the recreate ends all the same."""
-    sets.make(statefulset(replicas=1))
+    """Which Pods the garbage collector may take is a Warning; the recreate ends all the same.
 
-    with interfere(after=Stale(sets, "pod", "db-0").after) as operator:
-        sets.annotate("db", resize_0="2Gi")
-        sets.wait_status("db", "Done: data=2Gi")
-        sets.wait(lambda: warnings(sets), "it is told")
+    The collector waits until they are told: it takes them within milliseconds else.
+    """
+    sets.make(statefulset(replicas=1))
+    stale = Stale(sets, "pod", "db-0")
+
+    with contextlib.ExitStack() as stopped:
+
+        def interfere_once(request: Request, response: Response) -> None:
+            if is_created(request, response):
+                stopped.enter_context(stopped_controllers(sets.cluster))
+            stale.after(request, response)
+
+        with interfere(after=interfere_once) as operator:
+            sets.annotate("db", resize_0="2Gi")
+            sets.wait(lambda: warnings(sets), "it is told")
+            stopped.close()
+            sets.wait_status("db", "Done: data=2Gi")
 
     sentence = (
         "the garbage collector may delete Pods that still refer to the set that was replaced, and "
