@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from rso.core.names import Reason
+from rso.core.names import Note, Reason
 
+# What needs a person's look, though no status says so.
+OTHERS = {"A set is missing", "A step is tried again and again", Note.STALE_REFERENCE.value}
 RUNBOOK = Path(__file__).parents[2] / "docs" / "user" / "runbook.md"
 
 
@@ -15,4 +17,4 @@ def test_every_reason_has_an_anchor() -> None:
         if line.startswith("## ")
     }
 
-    assert {reason.value for reason in Reason} | {"A set is missing"} == headings
+    assert {reason.value for reason in Reason} | OTHERS == headings

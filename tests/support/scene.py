@@ -148,6 +148,8 @@ class Scene:
         operator.start()
         try:
             self.wait(lambda: self._is_over(fault), "the fault or the end")
+            if not fault.fired.is_set():
+                operator.stop()  # the answer of its last write may still be under way
         finally:
             operator.kill()
         return fault.fired.is_set()
