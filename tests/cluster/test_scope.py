@@ -63,7 +63,7 @@ def leave_absent(sets: Sets, interfere: Interfere) -> None:
     wait_gone(sets)
 
 
-@pytest.mark.changes("set")
+@pytest.mark.changes("set", "looks")  # its last operator does not watch this namespace
 def test_a_set_that_is_away_comes_back_although_its_namespace_is_not_watched_any_more(
     sets: Sets, interfere: Interfere, run: Run, elsewhere: Sets, operator_namespace: str
 ) -> None:

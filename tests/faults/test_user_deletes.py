@@ -7,6 +7,7 @@ import pytest
 
 from rso.kube.transport import Request, Response
 from tests.faults.batch import Batch
+from tests.faults.writes import is_optional
 from tests.support.faults import Fault, Interruption, Point, Position, write_name
 from tests.support.scene import Scene, Shape
 from tests.support.sets import statefulset
@@ -16,8 +17,6 @@ SHAPES = (Shape(1, 1), Shape(1, 1, "Delete"))
 MODES = ("Background", "Foreground", "Orphan")
 # Between our DELETE and our CREATE there is no set that a user could delete.
 ABSENT = "create"
-# Only where the controller is slower than we are: not a write of every run.
-SOMETIMES = "unreference"
 WITNESS = "witness"
 
 
@@ -30,7 +29,7 @@ def test_27_a_set_that_its_user_deletes_stays_deleted(
     """Whenever a user deletes the set, in whichever mode, no instance creates it again."""
     (first,) = batch.scenes(shape, 1)
     points = batch.play_without_fault(first).points
-    chosen = [each for each in points if each.write.split()[0] not in (ABSENT, SOMETIMES)]
+    chosen = [each for each in points if each.write != ABSENT and not is_optional(shape, each)]
     others = batch.scenes(shape, len(chosen))
 
     def play(pair: tuple[Point, Scene]) -> tuple[str, ...]:
