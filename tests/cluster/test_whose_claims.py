@@ -69,16 +69,16 @@ def test_80_sets_with_equal_labels_and_reordered_templates_are_told_apart(
 def test_80_claims_of_the_same_names_in_another_namespace_are_left_alone(
     sets: Sets, run: Run
 ) -> None:
-    """An operator for two namespaces grows the claims of the set that wishes, not its twin's."""
+    """An operator for two namespaces grows the claims of the one set, not its paused twin's."""
     other = Sets(sets.cluster, sets.cluster.make_namespace())
     try:
         for each in (sets, other):
             each.make(statefulset(replicas=1))
         with run(namespaces=(sets.namespace, other.namespace)) as operator:
             sets.annotate("db", resize_0="2Gi")
-            other.annotate("db", resize_0="1Gi")
+            other.annotate("db", resize_0="2Gi", paused="true")
             sets.wait_status("db", "Done: data=2Gi")
-            other.wait_status("db", "Done: data=1Gi")
+            other.wait_status("db", "Waiting: Paused")
 
         assert ({"data-db-0": "2Gi"}, {"data-db-0": "1Gi"}) == (sets.requests(), other.requests())
         assert {"data": "1Gi"} == template_sizes(other.get("db"))
