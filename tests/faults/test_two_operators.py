@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.batch import Batch
-from tests.support.faults import Interruption, Point
+from tests.support.faults import Fault, Interruption, Point, Position
 from tests.support.scene import Scene, Shape
 
 SHAPE = Shape(3, 1)
@@ -47,3 +47,24 @@ def test_a_resizer_that_pauses_at_a_write_does_no_harm(batch: Batch) -> None:
 
     pairs = list(zip(reference.points, others, strict=False))
     assert [each for found in batch.together(pairs, play) for each in found] == []
+
+
+@pytest.mark.timeout(180)
+def test_a_set_that_another_resizer_brought_back_is_ours(batch: Batch) -> None:
+    """Who finds the name of an absent set taken never says so of a set from the same backup.
+
+    The other resizer has created it, labelled the backup and given the fields back, and died.
+    """
+    first, scene = batch.scenes(SHAPE, 2)
+    reference = batch.play_without_fault(first)
+    scene.wish()
+    scene.strike(Fault(Point("delete"), Position.AFTER))
+    rival = Interruption(
+        Point("create"), lambda: scene.strike(Fault(Point("managers"), Position.AFTER))
+    )
+
+    operator = scene.operator(before=rival.before).start()
+    scene.wait(lambda: rival.fired.is_set() and scene.is_at_rest(), "everything is at rest")
+    operator.stop()
+
+    assert list(batch.judge(scene, reference.end)) == []

@@ -203,7 +203,7 @@ class Scene:
             # A connection that the server drops is no answer: it is asked again.
             self.cluster.wait(condition, REST_SECONDS, what)
         except BedError as error:
-            raise AssertionError(f"{error}: status {self.sets.status('db')!r}") from error
+            raise AssertionError(f"{error}: {self._state()}") from error
 
     def close(self) -> None:
         """End what still runs, and delete the namespaces without waiting."""
@@ -223,6 +223,10 @@ class Scene:
         made = self.cluster.apply(config_map, self.namespace)
         uid = made["metadata"]["uid"]
         return {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+
+    def _state(self) -> str:
+        backups = [each["metadata"] | each["data"] for each in self.backups()]
+        return f"status {self.sets.status('db')!r}, set {self.sets.get('db')}, backups {backups}"
 
     def _is_adopted(self) -> bool:
         """Return whether each claim names the set that lives, if the policy asks for that."""

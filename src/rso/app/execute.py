@@ -172,15 +172,25 @@ class Executor:
     async def supersede(self, world: World, step: Supersede) -> None:
         """Label a backup as no longer to be created from."""
         backup = self._backup(step.backup)
-        await self.label_superseded(world, backup, step.successor)
-        if not step.successor:
-            sentence = (
-                "the set's name was taken by somebody else while it was away; the set that lives "
-                f"is left as it is, and backup {step.backup} is kept for seven days"
-            )
-            self._tools.metrics.recreated("name_taken")
-            self._tools.notices.note(world, Reason.NAME_TAKEN, sentence)
-            self._tools.notices.about(world).warning("name taken", backup=step.backup)
+        if step.successor:
+            await self.label_superseded(world, backup, step.successor)
+        else:
+            await self.give_up_name(world, backup)
+
+    async def give_up_name(self, world: World, backup: Backup) -> None:
+        """Leave the name to the set that somebody else made, and tell it.
+
+        Raises: Conflict, when the backup was labelled since: another instance may have found that
+        the set is ours, and given its fields back.
+        """
+        await self.label_superseded(world, backup, "")
+        sentence = (
+            "the set's name was taken by somebody else while it was away; the set that lives "
+            f"is left as it is, and backup {backup.name} is kept for seven days"
+        )
+        self._tools.metrics.recreated("name_taken")
+        self._tools.notices.note(world, Reason.NAME_TAKEN, sentence)
+        self._tools.notices.about(world).warning("name taken", backup=backup.name)
 
     async def restore_managers(self, world: World, step: RestoreManagers) -> None:
         """Give the fields of a set back to the managers of its backup (kubernetes.md M9)."""

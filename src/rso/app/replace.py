@@ -22,7 +22,7 @@ from rso.app.gap import DeletedByUser, Gap
 from rso.app.log import Logger
 from rso.app.turn import Turns
 from rso.core import successor
-from rso.core.actions import Recreate, Replace, Supersede
+from rso.core.actions import Recreate, Replace
 from rso.core.gate import quiet_fault, stale_references
 from rso.core.names import WHEN_DELETED, Phase
 from rso.core.refusals import is_namespace_gone
@@ -243,7 +243,7 @@ class Replacer:
             return
         if holder.uid == backup.statefulset_uid:
             raise Conflict(409, "Conflict", "the set lives, but cannot be read")
-        await self._executor.supersede(world, Supersede(backup.name, ""))
+        await self._executor.give_up_name(world, backup)
 
     async def _holder(self, key: Key) -> Live | None:
         """Return the set that holds the name; None while the old one is still going."""
