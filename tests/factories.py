@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from rso.core import successor
 from rso.core.actions import Ask, Decision, SetStatus
 from rso.core.fold import answered, fold
-from rso.core.model import Claim, Pod, StatefulSet, decode_hook
+from rso.core.model import Claim, StatefulSet, decode_hook
 from rso.core.names import PREFIX
 from rso.core.plan import plan
+from rso.core.pods import Pod
 from rso.core.policy import Bounds
 from rso.core.quantity import read_bytes
 from rso.core.world import Answers, Backup, Growth, Key, Live, Pods, Saved, SavedPod, World

@@ -7,7 +7,6 @@ from rso.core.model import (
     Claim,
     Labels,
     OwnAnnotations,
-    Pod,
     StatefulSet,
     Volume,
     decode_hook,
@@ -116,7 +115,7 @@ def test_conditions_count_while_they_are_true() -> None:
 def test_a_pod_sums_its_restarts_and_says_if_it_is_ready() -> None:
     """All containers count; without the condition a Pod is not ready."""
     several = [{"name": "a", "restartCount": 2}, {"name": "b", "restartCount": 3}]
-    made: Pod = pod(status={"containerStatuses": several, "conditions": []})
+    made = pod(status={"containerStatuses": several, "conditions": []})
 
     assert (5, False) == (made.restarts, made.is_ready)
     assert (2, True) == (pod().restarts, pod().is_ready)

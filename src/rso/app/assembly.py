@@ -30,7 +30,7 @@ def make_tools(  # each of these is another for a resizer, for `rso resume` and 
         view=view,
         gatherer=Gatherer(view, questions, sealer, bounds, clock),
         sealer=sealer,
-        expectations=Expectations(clock),
+        expectations=Expectations(clock, view),
         notices=notices,
         metrics=notices.metrics,
         clock=clock,

@@ -5,8 +5,8 @@ expected of the caches before the next plan.
 """
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -34,7 +34,7 @@ from rso.core.actions import (
 )
 from rso.core.names import Note, Phase, Reason
 from rso.core.quantity import read_bytes
-from rso.core.world import Backup, Key, Live, Saved, Unreadable, World, reaches
+from rso.core.world import Backup, Key, Live, Saved, Unreadable, World
 from rso.kube.client import Client
 from rso.kube.clock import Clock
 from rso.kube.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
@@ -66,6 +66,7 @@ class Executor:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._client = tools.client
+        self._expectations = tools.expectations
         self._namespace = tools.sealer.namespace
 
     async def set_status(self, world: World, step: SetStatus) -> None:
@@ -93,7 +94,7 @@ class Executor:
         except (BadRequest, Forbidden, Invalid) as error:
             self._tools.gatherer.learn_claim(world, step, refusal_of(error))
             raise Conflict(409, "Conflict", f"claim {step.claim} was refused") from error
-        self._expect_claim(world.key, step.claim, claim.metadata.resource_version)
+        self._expectations.expect_claim(world.key, step.claim, claim.metadata.resource_version)
         added = read_bytes(step.new) - read_bytes(step.old)
         log = self._tools.notices.about(world, claim=step.claim, old=step.old, new=step.new)
         if added > 0:
@@ -126,7 +127,7 @@ class Executor:
             raise Conflict(409, "Conflict", f"claim {step.claim} has changed")
         body = bodies.owner_references(live, step.uids)
         claim = await self._client.patch(resources.CLAIMS, namespace, step.claim, body)
-        self._expect_claim(world.key, step.claim, claim.metadata.resource_version)
+        self._expectations.expect_claim(world.key, step.claim, claim.metadata.resource_version)
         if any(each.phase is Phase.SUPERSEDED for each in world.backups):
             sentence = f"claim {step.claim} referred to the set that was replaced; it does no more"
             self._tools.notices.note(world, Note.STALE_REFERENCE, sentence)
@@ -150,7 +151,7 @@ class Executor:
         if stored["metadata"]["uid"] != uid or found != sealed.saved:
             raise NotVerified(f"backup {sealed.header.backup_name} is not what was written")
         self._tools.gatherer.learn_backup(world.key, uid, found)
-        self._expect_backup(world.key, sealed.header.backup_name, stored)
+        self._expect_backup(world.key, stored)
         self._tools.notices.about(world).info("backup saved", backup=sealed.header.backup_name)
 
     async def label_deleting(self, world: World, backup: Backup, attempt: str) -> Backup:
@@ -166,7 +167,7 @@ class Executor:
     async def _label(self, world: World, backup: Backup, body: object) -> Backup:
         namespace = self._namespace
         stored = await self._client.patch(resources.WHOLE_BACKUPS, namespace, backup.name, body)
-        self._expect_backup(world.key, backup.name, stored)
+        self._expect_backup(world.key, stored)
         return replace(backup, resource_version=str(stored["metadata"]["resourceVersion"]))
 
     async def supersede(self, world: World, step: Supersede) -> None:
@@ -251,13 +252,7 @@ class Executor:
                 uid=backup.uid,
                 resource_version=backup.resource_version,
             )
-        view = self._tools.view
-
-        def is_seen() -> bool:
-            found = view.backup(backup.name)
-            return found is None or found.uid != backup.uid
-
-        self._expect(key, is_seen)
+        self._expectations.expect_no_backup(key, backup)
 
     def _backup(self, name: str) -> Backup:
         backup = self._tools.view.backup(name)
@@ -267,40 +262,9 @@ class Executor:
 
     async def _patch_set(self, key: Key, body: object) -> Live:
         live = Live(await self._client.patch(resources.WHOLE_STATEFULSETS, *key, body))
-        self.expect_set(key, live)
+        self._expectations.expect_set(key, live.resource_version)
         return live
 
-    def expect_set(self, key: Key, live: Live) -> None:
-        """Expect the cache to show this version of the set, or what came after it."""
-        view = self._tools.view
-
-        def is_seen() -> bool:
-            # A set of another uid may be the one before: the versions of a kind are in one order.
-            found = view.statefulset(key)
-            return found is not None and reaches(
-                found.metadata.resource_version, live.resource_version
-            )
-
-        self._expect(key, is_seen)
-
-    def _expect_claim(self, key: Key, name: str, version: str) -> None:
-        view = self._tools.view
-
-        def is_seen() -> bool:
-            found = view.claim(key.namespace, name)
-            return found is None or reaches(found.metadata.resource_version, version)
-
-        self._expect(key, is_seen)
-
-    def _expect_backup(self, key: Key, name: str, stored: dict[str, object]) -> None:
-        view = self._tools.view
-        version = str(stored["metadata"]["resourceVersion"])  # type: ignore[index]  # plain JSON
-
-        def is_seen() -> bool:
-            found = view.backup(name)
-            return found is not None and reaches(found.resource_version, version)
-
-        self._expect(key, is_seen)
-
-    def _expect(self, key: Key, is_seen: Callable[[], bool]) -> None:
-        self._tools.expectations.add(key, is_seen)
+    def _expect_backup(self, key: Key, stored: dict[str, Any]) -> None:
+        metadata = stored["metadata"]
+        self._expectations.expect_backup(key, metadata["name"], metadata["resourceVersion"])

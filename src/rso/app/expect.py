@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from rso.core.world import Key
+from rso.app.view import View
+from rso.core.world import Backup, Key, reaches
 from rso.kube.clock import Clock
 
 PATIENCE_SECONDS = 5.0  # then look anyway: the write may have been undone by somebody else
@@ -11,14 +12,47 @@ PATIENCE_SECONDS = 5.0  # then look anyway: the write may have been undone by so
 class Expectations:
     """What was written for each set and is not yet seen."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, view: View) -> None:
         self._clock = clock
+        self._view = view
         self._open: dict[Key, list[tuple[Callable[[], bool], float]]] = {}
 
-    def add(self, key: Key, is_seen: Callable[[], bool]) -> None:
-        """Expect something of the caches."""
-        deadline = self._clock.monotonic() + PATIENCE_SECONDS
-        self._open.setdefault(key, []).append((is_seen, deadline))
+    def expect_set(self, key: Key, version: str) -> None:
+        """Expect a version of the set, or what came after it."""
+
+        def is_seen() -> bool:
+            # A set of another uid may be the one before: the versions of a kind are in one order.
+            found = self._view.statefulset(key)
+            return found is not None and reaches(found.metadata.resource_version, version)
+
+        self._add(key, is_seen)
+
+    def expect_claim(self, key: Key, name: str, version: str) -> None:
+        """Expect a version of a claim, or what came after it, or no such claim."""
+
+        def is_seen() -> bool:
+            found = self._view.claim(key.namespace, name)
+            return found is None or reaches(found.metadata.resource_version, version)
+
+        self._add(key, is_seen)
+
+    def expect_backup(self, key: Key, name: str, version: str) -> None:
+        """Expect a version of a backup, or what came after it."""
+
+        def is_seen() -> bool:
+            found = self._view.backup(name)
+            return found is not None and reaches(found.resource_version, version)
+
+        self._add(key, is_seen)
+
+    def expect_no_backup(self, key: Key, backup: Backup) -> None:
+        """Expect that this backup is gone."""
+
+        def is_seen() -> bool:
+            found = self._view.backup(backup.name)
+            return found is None or found.uid != backup.uid
+
+        self._add(key, is_seen)
 
     def remaining(self, key: Key) -> float:
         """Return the seconds for which a set must not be planned; 0 when all is seen."""
@@ -31,3 +65,7 @@ class Expectations:
         if left:
             self._open[key] = left
         return max((deadline - now for _, deadline in left), default=0.0)
+
+    def _add(self, key: Key, is_seen: Callable[[], bool]) -> None:
+        deadline = self._clock.monotonic() + PATIENCE_SECONDS
+        self._open.setdefault(key, []).append((is_seen, deadline))

@@ -203,7 +203,7 @@ class Replacer:
         return live.uid == uid and "orphan" in metadata.get("finalizers", [])
 
     async def _complete(self, world: World, backup: Backup, saved: Saved, created: Live) -> None:
-        self._executor.expect_set(world.key, created)
+        self._tools.expectations.expect_set(world.key, created.resource_version)
         self._log(world).info("set is created again", successor=created.uid)
         # strictly before the managers are given back: until then ours proves whose set it is
         await self._executor.label_superseded(world, backup, created.uid)

@@ -9,7 +9,6 @@ from rso.core.model import (
     Labels,
     Metadata,
     Namespace,
-    Pod,
     Quota,
     StatefulSet,
     StorageClass,
@@ -17,6 +16,7 @@ from rso.core.model import (
     Volume,
     decode_hook,
 )
+from rso.core.pods import Pod
 from rso.kube.client import Kind, raw
 from rso.kube.transport import Resource
 

@@ -10,7 +10,8 @@ import msgspec
 from rso import __version__
 from rso.app.backup import Header, Keys, seal
 from rso.core import successor
-from rso.core.model import Metadata, Pod
+from rso.core.model import Metadata
+from rso.core.pods import Pod
 from rso.core.times import format_time
 from rso.core.world import Live, Saved, SavedPod, World
 

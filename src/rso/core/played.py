@@ -15,16 +15,13 @@ from msgspec.structs import replace
 from rso.core import selector
 from rso.core.model import (
     Claim,
-    ClaimSource,
     Metadata,
     OwnerReference,
-    Pod,
-    PodSpec,
-    PodVolume,
     StatefulSet,
     decode_hook,
 )
 from rso.core.names import is_ours
+from rso.core.pods import ClaimSource, Pod, PodSpec, PodVolume
 from rso.core.quantity import read_bytes
 from rso.core.world import Live, Pods, World
 

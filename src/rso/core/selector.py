@@ -9,7 +9,8 @@ selector's labels or by a Pod of the set that mounts it.
 import re
 from collections.abc import Iterable, Iterator
 
-from rso.core.model import Claim, Pod, StatefulSet
+from rso.core.model import Claim, StatefulSet
+from rso.core.pods import Pod
 
 _ORDINAL = re.compile(r"(.+)-(0|[1-9][0-9]{0,9})", re.ASCII | re.DOTALL)
 

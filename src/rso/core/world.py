@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rso.core.model import Claim, Pod, Quota, StatefulSet, StorageClass
+from rso.core.model import Claim, Quota, StatefulSet, StorageClass
 from rso.core.names import STATUS, Phase
+from rso.core.pods import Pod
 from rso.core.policy import Bounds
 
 # A Pod list older than this proves no quiet. Short, since a Pod that is made between the list and
