@@ -7,7 +7,8 @@ import pytest
 
 from testbed.cluster import Cluster
 from tests.cli.running import Rso
-from tests.support.fixtures import key_dir, operator_namespace, run, sets
+from tests.support.fixtures import key_dir, operator_namespace, sets
+from tests.support.fixtures import plain_run as run
 from tests.support.sets import Sets, statefulset
 
 __all__ = ["key_dir", "operator_namespace", "run", "sets"]

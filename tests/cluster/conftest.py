@@ -8,27 +8,13 @@ import pytest
 
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
-from tests.support.fixtures import Run, key_dir, operator_namespace, sets
-from tests.support.fixtures import run as plain_run
+from tests.support.fixtures import at_rest, key_dir, operator_namespace, plain_run, run, sets
 from tests.support.operators import Operator, settings_for
 from tests.support.rows import Row
-from tests.support.sets import Sets
 
-__all__ = ["key_dir", "operator_namespace", "plain_run", "sets"]
+__all__ = ["at_rest", "key_dir", "operator_namespace", "plain_run", "run", "sets"]
 
 Interfere = Callable[..., AbstractContextManager[Operator]]
-
-
-@pytest.fixture
-def at_rest(request: pytest.FixtureRequest, sets: Sets, operator_namespace: str) -> Row:
-    """Return what checks the end of each operator of the test."""
-    return Row.of(request, sets, operator_namespace)
-
-
-@pytest.fixture
-def run(plain_run: Run, at_rest: Row) -> Run:
-    """Return what runs an operator for the namespace; its end is that of a row."""
-    return lambda **settings: at_rest.around(plain_run(**settings))
 
 
 @pytest.fixture

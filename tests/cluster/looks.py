@@ -2,8 +2,6 @@
 
 import json
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from tests.support.operators import Operator
 from tests.support.sets import PREFIX, Sets
 from tests.support.wire import Sent
@@ -31,14 +29,7 @@ def is_status(sent: Sent) -> bool:
 
 def metric(operator: Operator, name: str, /, **labels: str) -> float:
     """Return the sum of a metric's samples that have these labels."""
-    assert operator.resizer is not None
-    text = operator.resizer.metrics.render().decode()
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
+    return operator.metric(name, **labels)
 
 
 def reasons(sets: Sets, name: str) -> list[str]:

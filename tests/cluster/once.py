@@ -1,4 +1,4 @@
-"""Acts in the gap of a recreate, exactly once."""
+"""Acts in the gap of a recreate, exactly once; and recreates by hand."""
 
 from collections.abc import Callable
 
@@ -28,3 +28,17 @@ class Once:
 def wait_gone(sets: Sets) -> None:
     """Return when the set `db` has gone."""
     sets.wait(lambda: sets.find("db") is None, "the set has gone")
+
+
+def go_away(sets: Sets) -> None:
+    """Delete the set `db` by hand and leave its Pods."""
+    sets.cluster.delete("statefulset", "db", sets.namespace, "Orphan")
+    wait_gone(sets)
+
+
+def recreate(sets: Sets) -> None:
+    """Delete the set `db` by hand, and make it again as it was."""
+    spec = sets.get("db")["spec"]
+    go_away(sets)
+    manifest = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}}
+    sets.cluster.apply({**manifest, "spec": spec}, sets.namespace)

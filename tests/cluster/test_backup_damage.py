@@ -80,7 +80,7 @@ def test_36_a_damaged_backup_is_kept_and_told(
     assert {"data": "2Gi"} == template_sizes(sets.get("db"))
 
 
-@pytest.mark.changes("backups")
+@pytest.mark.changes("set", "backups")
 def test_36_a_backup_with_a_damaged_header_is_counted(
     sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
 ) -> None:
@@ -106,7 +106,7 @@ def put(sets: Sets, namespace: str, backup: Json) -> None:
     sets.cluster.api.request("POST", f"/api/v1/namespaces/{namespace}/configmaps", backup)
 
 
-@pytest.mark.changes("backups")
+@pytest.mark.changes("set", "backups")
 def test_36_the_content_of_another_backup_creates_nothing(
     sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
 ) -> None:
@@ -125,6 +125,7 @@ def test_36_the_content_of_another_backup_creates_nothing(
     assert [] == operator.wire.changes()
 
 
+@pytest.mark.changes("spec")
 def test_36_an_older_backup_of_the_same_set_creates_nothing(
     sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
 ) -> None:

@@ -37,7 +37,7 @@ def make_absent_later(sets: Sets, interfere: Interfere, namespace: str) -> tuple
     return older, only_backup(sets, namespace)
 
 
-@pytest.mark.changes("backups")
+@pytest.mark.changes("spec", "backups")
 def test_36_the_content_of_an_older_backup_of_the_same_set_creates_nothing(
     sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
 ) -> None:
@@ -58,6 +58,7 @@ def test_36_the_content_of_an_older_backup_of_the_same_set_creates_nothing(
     assert 5 == sets.get("db")["spec"]["minReadySeconds"]
 
 
+@pytest.mark.changes("set")
 def test_36_a_deleted_backup_creates_no_set(
     sets: Sets, run: Run, interfere: Interfere, operator_namespace: str
 ) -> None:

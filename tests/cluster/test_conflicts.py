@@ -37,13 +37,15 @@ def test_29_a_set_scaled_just_before_the_delete_keeps_its_replicas(
 def test_29_the_delete_of_a_set_that_was_made_again_is_refused_for_its_uid(
     sets: Sets, interfere: Interfere, operator_namespace: str
 ) -> None:
-    """A delete that was meant for a set which is no more is answered 409: the uid is another."""
+    """A delete that was meant for a set which is no more is answered 409: the new one stays."""
     sets.make(statefulset(replicas=0))
+    uids = list[str]()
 
     def make_again() -> None:
         sets.cluster.delete("statefulset", "db", sets.namespace, "Orphan")
         wait_gone(sets)
-        sets.cluster.apply(statefulset(replicas=0), sets.namespace)
+        made = sets.cluster.apply(statefulset(replicas=0), sets.namespace)
+        uids.append(made["metadata"]["uid"])
 
     with interfere(before=Once(make_again).before) as operator:
         sets.annotate("db", resize_0="2Gi")
@@ -53,6 +55,7 @@ def test_29_the_delete_of_a_set_that_was_made_again_is_refused_for_its_uid(
     [(status, answer)] = deletions(operator)
     assert 409 == status
     assert "UID in the precondition" in answer
+    assert uids == [sets.get("db")["metadata"]["uid"]]
     assert 0 == count(operator, "create statefulsets")
 
 

@@ -6,6 +6,7 @@ from rso.kube.transport import Request, Response
 from tests.cluster.conftest import Interfere
 from tests.cluster.looks import backups, count, metric, reasons
 from tests.cluster.once import Once, wait_gone
+from tests.cluster.revisions import pod_uid, replace_pod
 from tests.support.sets import (
     PREFIX,
     Json,
@@ -15,7 +16,6 @@ from tests.support.sets import (
     statefulset,
     template_sizes,
 )
-from tests.support.wire import deletes_set
 
 
 @pytest.mark.parametrize(
@@ -76,47 +76,6 @@ def test_28_a_taken_name_with_a_wish_of_its_own_is_a_set_like_any_other(
 
     assert {"data": "3Gi"} == template_sizes(sets.get("db"))
     assert count(operator, "delete statefulsets") == 2
-
-
-@pytest.mark.changes("spec")
-def test_29_replicas_changed_just_before_the_delete_are_kept(
-    sets: Sets, interfere: Interfere
-) -> None:
-    """A set scaled after the save is not deleted at the old version; the new replicas stay."""
-    sets.make(statefulset(replicas=0))
-
-    def scale() -> None:
-        sets.cluster.merge("statefulset", "db", sets.namespace, {"spec": {"minReadySeconds": 4}})
-
-    with interfere(before=Once(scale).before) as operator:
-        sets.annotate("db", resize_0="2Gi")
-        sets.wait_status("db", "Done: data=2Gi")
-
-    answers = [sent.status for sent in operator.wire.sent if deletes_set(sent.request)]
-    assert [409, 200] == answers
-    assert 4 == sets.get("db")["spec"]["minReadySeconds"]
-
-
-@pytest.mark.changes("set")
-def test_29_a_set_made_again_just_before_the_delete_is_not_deleted(
-    sets: Sets, interfere: Interfere, operator_namespace: str
-) -> None:
-    """The delete names the uid that was saved: a set of another uid stays."""
-    sets.make(statefulset(replicas=0))
-    uids = list[str]()
-
-    def make_again() -> None:
-        sets.cluster.delete("statefulset", "db", sets.namespace, "Orphan")
-        wait_gone(sets)
-        made = sets.cluster.apply(statefulset(replicas=0), sets.namespace)
-        uids.append(made["metadata"]["uid"])
-
-    with interfere(before=Once(make_again).before) as operator:
-        sets.annotate("db", resize_0="2Gi")
-        sets.wait(lambda: uids and not backups(sets, operator_namespace), "the backup is dropped")
-
-    assert uids == [sets.get("db")["metadata"]["uid"]]
-    assert 0 == count(operator, "delete statefulsets") + count(operator, "create statefulsets")
 
 
 @pytest.mark.parametrize("propagation", ["Foreground", "Background", "Orphan"])
@@ -184,24 +143,19 @@ def test_24_a_pod_made_in_the_moment_of_the_delete_is_not_lost(
 ) -> None:
     """A Pod that is replaced just before the delete delays it; every Pod ends with the new set."""
     sets.make(statefulset(replicas=1))
-    old = sets.pods("db")["db-0"]["metadata"]["uid"]
+    old = pod_uid(sets, "db-0")
 
-    def churn() -> None:
-        path = f"/api/v1/namespaces/{sets.namespace}/pods/db-0"
-        sets.cluster.api.request("DELETE", path, {"gracePeriodSeconds": 0})
-        sets.wait(lambda: _uid(sets) not in ("", old), "the Pod is replaced")
-
-    with interfere(before=Once(churn).before) as operator:
+    with interfere(before=Once(lambda: replace_pod(sets, "db-0")).before) as operator:
         first = sets.get("db")["metadata"]["uid"]
         sets.annotate("db", resize_0="2Gi")
         sets.wait_status("db", "Waiting: NotQuiet")
         waited_in_place = first == sets.get("db")["metadata"]["uid"]
-        new = _uid(sets)
+        new = pod_uid(sets, "db-0")
         sets.wait_status("db", "Done: data=2Gi")
 
     assert waited_in_place
     assert new not in ("", old)
-    assert new == _uid(sets)
+    assert new == pod_uid(sets, "db-0")
     assert {sets.get("db")["metadata"]["uid"]} == _owners(sets)
     assert not [sent for sent in operator.wire.changes() if sent.request.resource.plural == "pods"]
 
@@ -216,11 +170,6 @@ def _owners(sets: Sets) -> set[str]:
     return {
         owner["uid"] for child in children for owner in child["metadata"].get("ownerReferences", [])
     }
-
-
-def _uid(sets: Sets) -> str:
-    pod = sets.pods("db").get("db-0", {"metadata": {"uid": ""}})
-    return str(pod["metadata"]["uid"])
 
 
 @pytest.mark.changes("set", "looks")

@@ -7,7 +7,6 @@ import pytest
 from tests.cluster.looks import count, metric
 from tests.support.controllers import is_terminating
 from tests.support.fixtures import Run
-from tests.support.rows import looks
 from tests.support.sets import PREFIX, Json, Sets, statefulset, template_sizes
 from tests.support.webhooks import webhook
 
@@ -35,8 +34,8 @@ def test_25_a_set_that_is_away_longer_than_a_look_comes_back_once(
     with webhook(sets.cluster, sets.namespace, tmp_path, hold, operation="UPDATE"), run() as only:
         sets.annotate("db", resize_0="2Gi")
         sets.wait(lambda: is_going(sets), "the set is Terminating")
-        before = looks(only)
-        sets.wait(lambda: looks(only) > before, "the look has ended", LOOK_SECONDS)
+        before = only.looks
+        sets.wait(lambda: only.looks > before, "the look has ended", LOOK_SECONDS)
         is_still_going = is_terminating(sets)
         kept = sets.cluster.list("configmap", operator_namespace, f"{PREFIX}phase=deleting")
         absent = metric(only, "rso_absent_statefulsets")

@@ -5,11 +5,14 @@ import json
 
 import pytest
 
-from rso.kube.transport import Request
+from rso.kube.transport import Request, Response
 from testbed.api import APPLY, MERGE
 from tests.cluster.conftest import Interfere
+from tests.cluster.looks import wait_killed
+from tests.support.faults import write_name
 from tests.support.fixtures import Run
 from tests.support.sets import IMAGE, PREFIX, Json, Sets, Snapshot, check_unharmed, statefulset
+from tests.support.wire import Crash
 
 OURS = PREFIX[:-1]
 SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
@@ -24,16 +27,18 @@ def apply(sets: Sets, manager: str, body: Json) -> Json:
 
 
 def masked(found: Json) -> Json:
-    """Return what must be byte for byte equal: all but sizes, our annotations, server's fields."""
+    """Return what must be byte for byte equal: all but what a recreate may change.
+
+    That is the size of the first claim template, three annotations, and what the server sets.
+    """
     kept = copy.deepcopy({key: found[key] for key in ("metadata", "spec")})
     for key in SERVER_SET:
         kept["metadata"].pop(key, None)
     annotations = kept["metadata"].get("annotations", {})
     for key in ("status", "when-deleted", "declared-0"):
         annotations.pop(PREFIX + key, None)
-    for template in kept["spec"]["volumeClaimTemplates"]:
-        template["spec"]["resources"]["requests"].pop("storage")
-        template.pop("status", None)
+    first, *_ = kept["spec"]["volumeClaimTemplates"]
+    first["spec"]["resources"]["requests"].pop("storage")
     return kept
 
 
@@ -98,24 +103,38 @@ SPEC: Json = {
 
 
 def rich(sets: Sets, when_deleted: str) -> Json:
-    """Return a set with an owner, several kinds of claim templates, and much else."""
+    """Return a set with two owners, several kinds of claim templates, and much else.
+
+    Only the first claim template is wished bigger. A finalizer of others would forbid the recreate.
+    """
     policy = {"whenDeleted": when_deleted, "whenScaled": "Delete"}
     made = statefulset(
         replicas=1,
-        sizes={"data": "1Gi", "logs": "1.5Gi"},
+        sizes={"data": "1Gi", "logs": "1.5Gi", "raw": "1G"},
         annotations={"example.com/a": "b"},
         persistentVolumeClaimRetentionPolicy=policy,
         **copy.deepcopy(SPEC),
     )
-    owner: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "parent"}}
-    uid = sets.cluster.apply(owner, sets.namespace)["metadata"]["uid"]
-    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "parent", "uid": uid}
-    made["metadata"] |= {"labels": {"team": "storage"}, "ownerReferences": [reference]}
-    made["spec"]["template"]["spec"] |= copy.deepcopy(POD)
-    logs = made["spec"]["volumeClaimTemplates"][1]
+    owners = [owner(sets, "parent"), owner(sets, "other") | {"blockOwnerDeletion": True}]
+    made["metadata"] |= {"labels": {"team": "storage"}, "ownerReferences": owners}
+    pod = made["spec"]["template"]["spec"]
+    pod |= copy.deepcopy(POD)
+    pod["containers"][0] |= {
+        "volumeMounts": pod["containers"][0]["volumeMounts"][:2],
+        "volumeDevices": [{"name": "raw", "devicePath": "/dev/raw"}],
+    }
+    _, logs, raw = made["spec"]["volumeClaimTemplates"]
+    raw["spec"]["volumeMode"] = "Block"
     logs["metadata"] |= {"labels": {"kind": "logs"}, "annotations": {"example.com/keep": "7d"}}
     logs["spec"] |= {"volumeMode": "Filesystem", "accessModes": ["ReadWriteOncePod"]}
     return made
+
+
+def owner(sets: Sets, name: str) -> Json:
+    """Make a ConfigMap, and return the reference to it."""
+    config_map: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    uid = sets.cluster.apply(config_map, sets.namespace)["metadata"]["uid"]
+    return {"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid}
 
 
 def edit(sets: Sets, manager: str, patch: Json) -> None:
@@ -182,6 +201,39 @@ def test_our_manager_owns_our_annotations_only(sets: Sets, run: Run, policy: str
     assert {"f:metadata": {"f:annotations": owned}} == entry_of(found, OURS)
     assert "1Gi" == found["metadata"]["annotations"][f"{PREFIX}declared-0"]
     assert f"{PREFIX}when-deleted" not in found["metadata"]["annotations"]
+
+
+def test_16_our_manager_gives_back_the_policy_that_a_patch_restored(
+    sets: Sets, run: Run, interfere: Interfere
+) -> None:
+    """A wish withdrawn after the Retain step: the old policy is back, and we own none of the spec.
+
+    Nor does anybody else own `whenDeleted`, until the next apply takes it without force.
+    """
+    retention: Json = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
+    manifest = statefulset(replicas=1, **retention)
+    sets.make(manifest)
+    with interfere(after=die_after_retain) as first:
+        sets.annotate("db", resize_0="2Gi")
+        wait_killed(sets, first)
+    retained = policy_of(sets.get("db"))
+    sets.annotate("db", resize_0=None)
+
+    with run():
+        sets.wait_status("db", "Done: data=1Gi")
+        sets.wait(lambda: "f:spec" not in entry_of(sets.get("db"), OURS), "our entry is cut")
+        found = sets.get("db")
+    applied = apply(sets, "testbed", {"metadata": {}, "spec": manifest["spec"]})
+
+    assert ("Retain", "Delete") == (retained, policy_of(found))
+    assert {"f:metadata": {"f:annotations": {f"f:{PREFIX}status": {}}}} == entry_of(found, OURS)
+    assert "f:whenDeleted" not in json.dumps(managers(found))
+    assert "f:whenDeleted" in json.dumps(entry_of(applied, "testbed"))
+
+
+def die_after_retain(request: Request, _: Response) -> None:
+    if request.changes and write_name(request) == "retain":
+        raise Crash
 
 
 @pytest.mark.changes("spec")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.cluster.looks import backups, reasons, writes
+from tests.cluster.looks import reasons, writes
+from tests.cluster.revisions import change_template
 from tests.support.fixtures import Run
 from tests.support.sets import (
     Json,
@@ -89,41 +90,3 @@ def test_17_18_a_set_is_recreated_with_any_strategy(sets: Sets, run: Run, spec: 
         check_unharmed(before, Snapshot.of(sets, "db"))
 
     assert template_sizes(sets.get("db")) == {"data": "2Gi"}
-
-
-def change_template(sets: Sets) -> None:
-    """Give the Pod template an annotation: a new revision."""
-    metadata = {"metadata": {"annotations": {"restartedAt": "now"}}}
-    sets.cluster.merge("statefulset", "db", sets.namespace, {"spec": {"template": metadata}})
-    status = "status"
-    sets.wait(
-        lambda: (
-            sets.get("db")[status]["updateRevision"] != sets.get("db")[status]["currentRevision"]
-        ),
-        "there is a new revision",
-    )
-
-
-@pytest.mark.changes("spec", "pods")
-def test_17_a_canary_holds_the_recreate_and_not_the_claims(
-    sets: Sets, run: Run, operator_namespace: str
-) -> None:
-    """While a canary runs the claims grow and the set stays; its end ends the wait."""
-    spec: Json = {"updateStrategy": {"rollingUpdate": {"partition": 1}}}
-    sets.make(statefulset(replicas=2, **spec))
-    change_template(sets)
-
-    with run() as operator:
-        sets.annotate("db", resize_0="2Gi")
-        status = sets.wait_status("db", "Waiting: RollingUpdate")
-        written = writes(operator)
-        spec["updateStrategy"]["rollingUpdate"]["partition"] = 0
-        sets.cluster.merge("statefulset", "db", sets.namespace, {"spec": spec})
-        sets.wait_status("db", "Done: data=2Gi")
-
-    assert status == (
-        "Waiting: RollingUpdate: the claims have grown; the template follows when the rolling "
-        "update has ended"
-    )
-    assert written == ["patch persistentvolumeclaims"] * 2
-    assert [] == backups(sets, operator_namespace)

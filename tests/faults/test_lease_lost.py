@@ -7,10 +7,10 @@ import pytest
 
 from rso.kube.clock import SystemClock
 from tests.faults.batch import Batch, Outcome
+from tests.faults.due import due
 from tests.support.faults import Interruption, Point
 from tests.support.operators import Operator
 from tests.support.recording import Record
-from tests.support.rows import works
 from tests.support.scene import Scene, Shape
 from tests.support.tally import Count
 
@@ -25,7 +25,8 @@ def test_87_a_leader_that_loses_the_lease_at_a_write_does_no_harm(
     """Frozen before each write until a rival is done, it sends what was under way, and ends."""
     (first,) = batch.scenes(SHAPE, 1)
     reference = batch.play_without_fault(first)
-    others = batch.scenes(SHAPE, len(reference.points))
+    points = due(reference.points)
+    others = batch.scenes(SHAPE, len(points))
 
     def play(pair: tuple[Point, Scene]) -> Outcome:
         point, scene = pair
@@ -34,10 +35,11 @@ def test_87_a_leader_that_loses_the_lease_at_a_write_does_no_harm(
         name = f"{SHAPE.id}-X-lease-lost-{point.slug}"
         return Outcome(name, fired=True, violations=(*found, *batch.judge(scene, reference.end)))
 
-    outcomes = batch.together(list(zip(reference.points, others, strict=True)), play)
+    outcomes = batch.together(list(zip(points, others, strict=True)), play)
     for outcome in outcomes:
         count("lease lost", SHAPE.id, outcome.result)
 
+    assert SHAPE.essential_writes == sum(each.is_essential for each in points)
     assert [each.complaint for each in outcomes if each.result != "survived"] == []
 
 
@@ -82,14 +84,14 @@ def test_87_a_clock_that_is_an_hour_wrong_neither_gives_nor_takes_the_lease(
     reference = batch.play_without_fault(first_scene)
     leader, standby = operator_at(scene, "leader", 0), operator_at(scene, "standby", hours)
     leader.start()
-    scene.wait(lambda: works(leader), "the first one leads")
+    scene.wait(lambda: leader.is_leader, "the first one leads")
     standby.start()
     scene.wish()
     scene.wait(scene.is_at_rest, "everything is at rest")
-    was_waiting = not works(standby)
+    was_waiting = not standby.is_leader
     leader.kill()
     killed = time.monotonic()
-    scene.wait(lambda: works(standby), "the second one leads")
+    scene.wait(lambda: standby.is_leader, "the second one leads")
     seconds = time.monotonic() - killed
     standby.stop()
 

@@ -6,10 +6,10 @@ import pytest
 
 from testbed.cluster import Cluster
 from tests.node.observer import Observer
-from tests.support.fixtures import key_dir, operator_namespace, run, sets
+from tests.support.fixtures import at_rest, key_dir, operator_namespace, plain_run, run, sets
 from tests.support.sets import Sets
 
-__all__ = ["key_dir", "operator_namespace", "run", "sets"]
+__all__ = ["at_rest", "key_dir", "operator_namespace", "plain_run", "run", "sets"]
 
 
 @pytest.fixture(scope="session")

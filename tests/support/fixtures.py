@@ -8,6 +8,7 @@ import pytest
 
 from testbed.cluster import Cluster
 from tests.support.operators import Operator, make_keys, running
+from tests.support.rows import Row
 from tests.support.sets import Sets
 
 Run = Callable[..., AbstractContextManager[Operator]]
@@ -34,7 +35,7 @@ def key_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(cluster: Cluster, namespace: str, operator_namespace: str, key_dir: Path) -> Run:
+def plain_run(cluster: Cluster, namespace: str, operator_namespace: str, key_dir: Path) -> Run:
     """Return what runs an operator for the namespace; its keywords are settings."""
 
     def start(**settings: object) -> AbstractContextManager[Operator]:
@@ -43,3 +44,15 @@ def run(cluster: Cluster, namespace: str, operator_namespace: str, key_dir: Path
         return running(cluster, namespace, operator_namespace, directory, **chosen)  # type: ignore[arg-type]  # a test passes what fits
 
     return start
+
+
+@pytest.fixture
+def at_rest(request: pytest.FixtureRequest, sets: Sets, operator_namespace: str) -> Row:
+    """Return what checks the end of each operator of the test."""
+    return Row.of(request, sets, operator_namespace)
+
+
+@pytest.fixture
+def run(plain_run: Run, at_rest: Row) -> Run:
+    """Return what runs an operator as `plain_run` does, and checks its end as that of a row."""
+    return lambda **settings: at_rest.around(plain_run(**settings))

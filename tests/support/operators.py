@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from rso.app.keys import generate
 from rso.app.resizer import Resizer
 from rso.app.settings import Settings
@@ -92,6 +94,27 @@ class Operator:
     def is_alive(self) -> bool:
         """Whether its process would still run."""
         return self._thread.is_alive()
+
+    def metric(self, name: str, /, **labels: str) -> float:
+        """Return the sum of a metric's samples that have these labels."""
+        assert self.resizer is not None
+        text = self.resizer.metrics.render().decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    @property
+    def looks(self) -> float:
+        """How often it has finished a look at a set."""
+        return self.metric("rso_reconciles_total")
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether it is no mere standby."""
+        return self.metric("rso_leader") == 1
 
     def _join(self) -> None:
         self._thread.join(STOP_SECONDS)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from rso.app.log import TextFormatter
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
@@ -177,9 +175,9 @@ class Scene:
         return is_struck or self.is_at_rest()
 
     def _look_again(self, operator: Operator, count: int) -> None:
-        seen = _looks(operator)
+        seen = operator.looks
         self._touch(count)
-        self.wait(lambda: _looks(operator) > seen, "the set is looked at")
+        self.wait(lambda: operator.looks > seen, "the set is looked at")
 
     def is_done(self) -> bool:
         """Return whether the status says that the wish is fulfilled."""
@@ -241,15 +239,3 @@ class Scene:
         self.cluster.merge(
             "statefulset", "db", self.namespace, {"metadata": {"annotations": annotations}}
         )
-
-
-def _looks(operator: Operator) -> float:
-    """Return how often an operator has finished a look."""
-    assert operator.resizer is not None
-    text = operator.resizer.metrics.render().decode()
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "rso_reconciles_total"
-    )

@@ -13,6 +13,11 @@ Json = dict[str, Any]
 PREFIX = "resize-statefulset-operator/"
 IMAGE = "localhost/testbed/busybox:1"
 READY_SECONDS = 60.0
+UNITS: dict[str, int] = {
+    "": 1,
+    **{f"{letter}i": 2 ** (10 * power) for power, letter in enumerate("KMGTP", 1)},
+    **{letter: 10 ** (3 * power) for power, letter in enumerate("kMGTP", 1)},
+}
 SETTLE_SECONDS = 5.0  # a Pod that is younger is not quiet
 
 
@@ -268,6 +273,6 @@ def template_sizes(found: Json) -> dict[str, str]:
 
 
 def to_bytes(size: str) -> int:
-    """Return whole bytes of a size that the tests use."""
-    units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
-    return int(size[:-2]) * units[size[-2:]] if size[-2:] in units else int(size)
+    """Return the bytes of a size without fraction; ValueError or KeyError for another one."""
+    unit = size.lstrip("0123456789")
+    return int(size.removesuffix(unit)) * UNITS[unit]
