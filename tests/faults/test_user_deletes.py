@@ -42,7 +42,30 @@ def test_27_a_set_that_its_user_deletes_stays_deleted(
     for complaints in found:
         count(f"user deletes, {mode}", shape.id, "failed" if complaints else "survived")
 
+    assert shape.essential_writes - 1 == sum(each.is_essential for each in chosen)
     assert [each for complaints in found for each in complaints] == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", MODES)
+def test_27_a_set_that_its_user_deletes_while_claims_are_freed_stays_deleted(
+    batch: Batch, count: Count, mode: str
+) -> None:
+    """So does one that goes just before we remove the reference of a claim without a Pod.
+
+    No controller removes that reference: the write comes in every run.
+    """
+    shape = Shape(2, 1, "Delete")
+    (scene,) = batch.scenes(shape, 1)
+    scene.sets.cluster.merge("statefulset", "db", scene.namespace, {"spec": {"replicas": 1}})
+    scene.wait(lambda: len(scene.sets.pods("db")) == 1, "the set is scaled down")
+    scene.settle()
+
+    play_deletion(scene, Point("unreference data-db-1"), mode)
+    found = [*batch.judge_deleted(scene), *look_again(scene)]
+    count(f"user deletes, {mode}", shape.id, "failed" if found else "survived")
+
+    assert found == []
 
 
 def play_deletion(scene: Scene, point: Point, mode: str) -> None:
@@ -113,11 +136,28 @@ def test_a_label_whose_answer_is_lost_leaves_no_doubt(batch: Batch, mode: str) -
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.id)
 @pytest.mark.parametrize("write", ["delete", "label superseded"])
 def test_27_in_doubt_the_set_comes_back(batch: Batch, shape: Shape, write: str) -> None:
-    """A deletion between two writes of ours, with a crash just then, brings the set back.
+    """A deletion between two writes of ours, with a crash just then, brings the set back whole.
 
-    Between the label and our DELETE, and between our CREATE and the label superseded.
+    Between the label and our DELETE, and between our CREATE and the label superseded. The user
+    leaves the Pods, so that all oracles hold but the one that counts sets: there is one more.
     """
-    (scene,) = batch.scenes(shape, 1)
+    reference, scene = batch.scenes(shape, 2)
+    end = batch.play_without_fault(reference).end
+    scene.wish()
+    assert scene.strike(Fault(Point(write), Position.BEFORE))
+    delete(scene, "Orphan")
+    scene.wait(lambda: scene.sets.find("db") is None, "the set has gone")
+    scene.finish()
+
+    found = batch.judge(scene, end)
+    assert [each for each in found if not each.startswith("O5:")] == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("write", ["delete", "label superseded"])
+def test_27_in_doubt_a_set_whose_pods_were_deleted_too_comes_back(batch: Batch, write: str) -> None:
+    """The set is back and done although its user has deleted its Pods with it."""
+    (scene,) = batch.scenes(SHAPES[0], 1)
     scene.wish()
     assert scene.strike(Fault(Point(write), Position.BEFORE))
     delete(scene, "Background")
