@@ -30,6 +30,7 @@ GROWN_MIB = {"data": 950, "logs": 512}  # xfs keeps a log of 64 MiB for itself
 PODS = ("db-0", "db-1", "db-2")
 
 
+@pytest.mark.changes("spec", "pods")  # scaled up at the end
 def test_rows_1_23_92_two_volumes_of_three_pods_grow_while_they_write(
     sets: Sets, run: Run, observer: Observer, record: Record
 ) -> None:
@@ -100,6 +101,7 @@ def _owner_uids(sets: Sets) -> set[str]:
     }
 
 
+@pytest.mark.changes("pods")
 def test_row_19_a_rolling_update_ends_first(sets: Sets, run: Run) -> None:
     """The claims grow at once; the template follows when the rolling update has ended."""
     first = sets.make(database())
@@ -142,6 +144,7 @@ def _runs_last_revision(sets: Sets, pod: str) -> bool:
     return is_last and any("running" in state for state in states)
 
 
+@pytest.mark.changes("spec", "pods")
 def test_rows_20_73_every_form_of_a_set(sets: Sets, run: Run) -> None:
     """Parallel, numbered from 5, scaled to 0: all claims grow; a left one ends with its Pod."""
     sets.make(database("parallel", replicas=2), settled=False)
@@ -195,14 +198,9 @@ def test_row_77_sizes_that_no_driver_has(
         sets.wait_status("db", "Done")
 
     asked = request_of(sets.claims()["data-db-0"])
-    assert request_bytes == _whole_bytes(asked)
-    assert request_bytes == _whole_bytes(template_sizes(sets.get("db"))["data"])
+    assert request_bytes == to_bytes(asked)
+    assert request_bytes == to_bytes(template_sizes(sets.get("db"))["data"])
     assert filesystem_bytes(sets, "db-0") // MIB > 500
-
-
-def _whole_bytes(size: str) -> int:
-    """Return the bytes of a size; ValueError when it has parts of a byte."""
-    return int(size[:-1]) * 1_000_000 if size.endswith("M") else to_bytes(size)
 
 
 def test_row_79_many_claims(sets: Sets, run: Run, observer: Observer, record: Record) -> None:
