@@ -7,7 +7,7 @@ import pytest
 
 from rso.kube.clock import SystemClock
 from tests.faults.batch import Batch, Outcome
-from tests.faults.due import due
+from tests.faults.writes import due
 from tests.support.faults import Interruption, Point
 from tests.support.operators import Operator
 from tests.support.recording import Record
@@ -25,7 +25,7 @@ def test_87_a_leader_that_loses_the_lease_at_a_write_does_no_harm(
     """Frozen before each write until a rival is done, it sends what was under way, and ends."""
     (first,) = batch.scenes(SHAPE, 1)
     reference = batch.play_without_fault(first)
-    points = due(reference.points)
+    points = due(SHAPE)
     others = batch.scenes(SHAPE, len(points))
 
     def play(pair: tuple[Point, Scene]) -> Outcome:
