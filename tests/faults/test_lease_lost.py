@@ -57,6 +57,7 @@ def play_loss(scene: Scene, point: Point) -> list[str]:
     first.start()
     scene.wait(frozen.fired.is_set, f"the rival is done at the write {point.slug}")
     scene.wait(lambda: not first.is_alive, "the first one has ended")
+    scene.finish()  # a backup that came late is dropped by whoever works then
     return [
         sent.words
         for sent in first.wire.sent[sent_before[0] :]
