@@ -1,5 +1,7 @@
 """Others act while a set is being recreated: what is theirs stays theirs."""
 
+import time
+
 import pytest
 
 from rso.kube.transport import Request, Response
@@ -9,6 +11,7 @@ from tests.cluster.once import Once, wait_gone
 from tests.cluster.revisions import pod_uid, replace_pod
 from tests.support.sets import (
     PREFIX,
+    SETTLE_SECONDS,
     Json,
     Sets,
     Snapshot,
@@ -192,13 +195,20 @@ def test_a_namespace_deleted_in_the_gap_ends_it(
 
 
 def test_21_two_recreates_at_once_keep_the_pods(sets: Sets, interfere: Interfere) -> None:
-    """A wish raised in the moment of the create leads to a second recreate only after adoption."""
+    """A wish raised in the moment of the create leads to a second recreate, not too early.
+
+    The garbage collector must know each Pod as the new set's: seconds after its adoption.
+    """
     sets.make(statefulset(replicas=2))
     before = Snapshot.of(sets, "db")
+    answered_at = dict[str, float]()
 
     def raise_wish(request: Request, response: Response) -> None:
-        is_create = request.verb == "create" and request.resource.plural == "statefulsets"
-        if is_create and request.changes and response.status == 201:
+        if request.resource.plural != "statefulsets" or not request.changes:
+            return
+        answered_at[request.verb] = time.monotonic()
+        if request.verb == "create" and response.status == 201:
+            answered_at.setdefault("first create", time.monotonic())
             sets.annotate("db", resize_0="3Gi")
 
     with interfere(after=raise_wish) as operator:
@@ -207,5 +217,7 @@ def test_21_two_recreates_at_once_keep_the_pods(sets: Sets, interfere: Interfere
         after = Snapshot.of(sets, "db")
 
     assert 2 == count(operator, "create statefulsets")
+    whole_seconds = SETTLE_SECONDS - 1  # the times in the Pod have no fractions
+    assert whole_seconds < answered_at["delete"] - answered_at["first create"]
     assert "PodsChanged" not in reasons(sets, "db")
     check_unharmed(before, after)

@@ -1,6 +1,7 @@
 """Recreates by hand in quick succession: what Kubernetes itself does to the Pods (S9)."""
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -14,22 +15,31 @@ AT_ONCE_SECONDS = 0.010
 
 
 @pytest.mark.timeout(300)
-def test_21_two_recreates_at_once_by_hand_keep_the_pod(sets: Sets, record: Record) -> None:
-    """Fifty times a set goes again as soon as it was made; its Pod is never made anew."""
+def test_21_a_recreate_by_hand_right_after_another_may_cost_the_pod(
+    sets: Sets, record: Record
+) -> None:
+    """Fifty times a set goes again as soon as it was made: how often its Pod is made anew.
+
+    Whether it is, a race in the controller manager decides. Each time the set ends with one Pod
+    that is its own, and what the resizer's own wait is for is on record.
+    """
     manifest = statefulset(replicas=1)
     sets.make(manifest, settled=False)
-    first = pod_uid(sets, "db-0")
+    uids = [pod_uid(sets, "db-0")]
     seconds = list[float]()
-    seen = list[str]()
 
     for _ in range(REPEATS):
         seconds.append(recreate_twice(sets, manifest))
-        seen.append(pod_uid(sets, "db-0"))
+        uids.append(pod_uid(sets, "db-0"))
 
     fast = sum(each <= AT_ONCE_SECONDS for each in seconds)
+    lost = sum(before != after for before, after in pairwise(uids))
     version = sets.cluster.api.request("GET", "/version")["gitVersion"]
-    record(f"{version}: {fast} of {REPEATS} deletes within 10 ms of the create")
-    assert [first] * REPEATS == seen
+    record(
+        f"{version}: {fast} of {REPEATS} deletes within 10 ms of the create; "
+        f"{lost} times Kubernetes made the Pod anew"
+    )
+    assert fast
 
 
 def recreate_twice(sets: Sets, manifest: Json) -> float:

@@ -67,6 +67,14 @@ def test_the_controller_must_have_seen_the_last_change() -> None:
 DELETED: Json = {"metadata": {"deletionTimestamp": "2026-11-01T12:00:00Z"}}
 
 
+def adopted(seconds_ago: float, uid: str = UID) -> Json:
+    """Return the managers of a Pod: who made it an hour ago, and who adopted it."""
+    fields: Json = {"f:metadata": {"f:ownerReferences": {".": {}, f'k:{{"uid":"{uid}"}}': {}}}}
+    adoption = {"time": (NOW - timedelta(seconds=seconds_ago)).isoformat(), "fieldsV1": fields}
+    other = {"time": NOW.isoformat(), "fieldsV1": {"f:status": {}}, "subresource": "status"}
+    return {"managedFields": [adoption, other, {"fieldsV1": fields}]}
+
+
 def made(seconds_ago: float) -> Json:
     return {"creationTimestamp": (NOW - timedelta(seconds=seconds_ago)).isoformat()}
 
@@ -100,13 +108,26 @@ def made(seconds_ago: float) -> Json:
         pytest.param([pod("db-0"), pod("db-1", metadata=made(5))], "", id="five seconds old"),
         pytest.param(
             [pod("db-0"), pod("db-1", metadata=made(4.9))],
-            "Pod db-1 was created just now",
+            "Pod db-1 was created or adopted just now",
             id="younger",
         ),
         pytest.param(
             [pod("db-0"), pod("db-1", metadata={"creationTimestamp": None})],
-            "Pod db-1 was created just now",
+            "Pod db-1 was created or adopted just now",
             id="of unknown age",
+        ),
+        pytest.param(
+            [pod("db-0"), pod("db-1", metadata=adopted(4.9))],
+            "Pod db-1 was created or adopted just now",
+            id="adopted just now",
+        ),
+        pytest.param(
+            [pod("db-0"), pod("db-1", metadata=adopted(5))], "", id="adopted five seconds ago"
+        ),
+        pytest.param(
+            [pod("db-0"), pod("db-1", metadata=adopted(1, "another"))],
+            "",
+            id="another owner was written just now",
         ),
         pytest.param(
             [pod("db-0"), pod("db-1"), pod("db-x-1", **DELETED)], "", id="others do not matter"

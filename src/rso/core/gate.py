@@ -4,6 +4,8 @@ Everything that can refuse is asked before the delete. From `SetRetain` on each 
 back before it restores the retention policy; `plan` sees to that.
 """
 
+from datetime import datetime
+
 from rso.core import selector, successor
 from rso.core.actions import (
     AskBackup,
@@ -25,8 +27,9 @@ from rso.core.policy import Policy
 from rso.core.refusals import create_refusal, delete_refusal
 from rso.core.world import Pods, Proof, Refusal, Unreadable, World
 
-# A younger Pod may not be in the garbage collector's graph yet: its reference to the old uid
-# would stay and the Pod be collected (kubernetes.md S7).
+# A younger Pod, or one that was adopted later, may not be in the garbage collector's graph as one
+# of this set's: its reference would stay, and the Pod be collected (kubernetes.md S7, S9; decision
+# 0006).
 YOUNG_POD_SECONDS = 5.0
 MAX_BACKUP_BYTES = 900 * 1024  # a ConfigMap holds 1 MiB
 
@@ -93,14 +96,17 @@ def quiet_fault(statefulset: StatefulSet, answer: Pods) -> str:
     for ordinal, pod in pods.items():
         name = pod.metadata.name
         owner = pod.metadata.controller
-        created = pod.metadata.creation_timestamp
         if pod.metadata.is_deleting or ordinal not in ordinals:
             return f"Pod {name} is going"
         if owner is None or owner.uid != uid:
             return f"Pod {name} belongs to another owner"
-        if created is None or (answer.listed_at - created).total_seconds() < YOUNG_POD_SECONDS:
-            return f"Pod {name} was created just now"
+        if _is_recent(pod.metadata.adopted_at(uid), answer):
+            return f"Pod {name} was created or adopted just now"
     return ""
+
+
+def _is_recent(time: datetime | None, answer: Pods) -> bool:
+    return time is None or (answer.listed_at - time).total_seconds() < YOUNG_POD_SECONDS
 
 
 def stale_references(claims: tuple[Claim, ...], statefulset: str) -> Unreference | None:

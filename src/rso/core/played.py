@@ -15,13 +15,12 @@ from msgspec.structs import replace
 from rso.core import selector
 from rso.core.model import (
     Claim,
-    Metadata,
     OwnerReference,
     StatefulSet,
     decode_hook,
 )
 from rso.core.names import is_ours
-from rso.core.pods import ClaimSource, Pod, PodSpec, PodVolume
+from rso.core.pods import ClaimSource, Pod, PodMetadata, PodSpec, PodVolume
 from rso.core.quantity import read_bytes
 from rso.core.world import Live, Pods, World
 
@@ -221,7 +220,7 @@ def _made_up_pod(statefulset: StatefulSet, ordinal: int) -> Pod:
         for each in statefulset.spec.volume_claim_templates
     ]
     volumes = (PodVolume(each, ClaimSource(each)) for each in mounted)
-    metadata = Metadata(name, statefulset.metadata.namespace, f"uid-of-{name}")
+    metadata = PodMetadata(name, statefulset.metadata.namespace, f"uid-of-{name}")
     return Pod(metadata, PodSpec(tuple(volumes)))
 
 
@@ -234,6 +233,7 @@ def _quiet(pod: Pod, statefulset: StatefulSet, world: World) -> Pod:
         creation_timestamp=world.now - _POD_AGE,
         deletion_timestamp=None,
         owner_references=(owner,),
+        managed_fields=(),
     )
     return replace(pod, metadata=metadata)
 

@@ -1,6 +1,46 @@
 """A Pod as far as a decision reads it: its volumes, its restarts, whether it is ready."""
 
+from datetime import datetime
+from typing import Any
+
+from msgspec import field
+
 from rso.core.model import Condition, Metadata, Struct
+
+
+class OwnedMetadata(Struct, frozen=True):
+    """Which owner references a field manager has written, by `k:{"uid":"…"}`."""
+
+    owner_references: dict[str, Any] = field(name="f:ownerReferences", default_factory=dict)
+
+
+class OwnedFields(Struct, frozen=True):
+    """The fields of a manager, as far as they tell of owners."""
+
+    metadata: OwnedMetadata = field(name="f:metadata", default=OwnedMetadata())
+
+
+class ManagedFields(Struct, frozen=True):
+    """When a field manager wrote last, and what it holds."""
+
+    time: datetime | None = None
+    fields_v1: OwnedFields = OwnedFields()
+
+
+class PodMetadata(Metadata, frozen=True):
+    """The identity of a Pod, and since when its owners are its owners."""
+
+    managed_fields: tuple[ManagedFields, ...] = ()
+
+    def adopted_at(self, uid: str) -> datetime | None:
+        """Return when the Pod got this owner, as its field managers tell; else when it was made."""
+        key = f'k:{{"uid":"{uid}"}}'
+        times = [
+            each.time
+            for each in self.managed_fields
+            if each.time is not None and key in each.fields_v1.metadata.owner_references
+        ]
+        return max(times, default=self.creation_timestamp)
 
 
 class ClaimSource(Struct, frozen=True):
@@ -40,7 +80,7 @@ class PodStatus(Struct, frozen=True):
 class Pod(Struct, frozen=True):
     """A Pod as far as quiet and adoption are judged."""
 
-    metadata: Metadata
+    metadata: PodMetadata
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
