@@ -6,7 +6,16 @@ from typing import get_args
 import pytest
 from prometheus_client import CollectorRegistry
 
-from rso.app.metric_table import MAX_SET_SERIES, TABLE, Recreation, Result, State, markdown
+from rso.app.metric_table import (
+    CODES,
+    MAX_SET_SERIES,
+    REQUESTS,
+    TABLE,
+    Recreation,
+    Result,
+    State,
+    markdown,
+)
 from rso.app.metrics import Metrics
 from rso.core.names import Note, Reason
 
@@ -46,6 +55,21 @@ def test_every_series_of_a_closed_list_starts_at_zero(registry: CollectorRegistr
 
     assert not missing
     assert {"rso_build_info"} >= {name.partition("[")[0] for name in own(registry)}
+
+
+def test_every_request_of_the_resizer_starts_at_zero(registry: CollectorRegistry) -> None:
+    """The first failure of any request is an increase, which an alert can see."""
+    Metrics(registry)
+    asked = {(verb, resource) for resource, verbs in REQUESTS.items() for verb in verbs}
+    series = [
+        registry.get_sample_value(
+            "rso_requests_total", {"verb": verb, "resource": resource, "code": code}
+        )
+        for verb, resource in asked
+        for code in CODES
+    ]
+
+    assert [0.0] * len(series) == series
 
 
 def test_every_row_of_the_table_is_served(metrics: Metrics) -> None:

@@ -16,6 +16,20 @@ BackupPhase = Literal["saved", "deleting", "superseded"]
 CODES = ("2xx", "4xx", "403", "404", "409", "422", "429", "5xx", "unreachable")
 _KINDS = ("statefulsets", "persistentvolumeclaims", "configmaps")
 _EVENTS = (*(each.value for each in Reason), *(each.value for each in Note))
+# What the resizer asks for: {resource: verbs}. SECURITY.md says what for.
+REQUESTS = {
+    "statefulsets": ("get", "list", "watch", "create", "patch", "delete"),
+    "persistentvolumeclaims": ("get", "list", "watch", "patch"),
+    "configmaps": ("get", "list", "watch", "create", "patch", "delete"),
+    "pods": ("list",),
+    "controllerrevisions": ("list",),
+    "resourcequotas": ("list",),
+    "persistentvolumes": ("get",),
+    "storageclasses": ("get",),
+    "namespaces": ("get",),
+    "events": ("create", "patch"),
+    "leases": ("get", "create", "update"),
+}
 REASONS = tuple(each.value for each in Reason)
 _WORK_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
 # The target is 0.1 s; beyond 60 s a person is needed.

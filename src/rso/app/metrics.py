@@ -28,6 +28,7 @@ from rso.app.metric_table import (
     CODES,
     MAX_SET_SERIES,
     REASONS,
+    REQUESTS,
     TABLE,
     BackupPhase,
     Metric,
@@ -55,6 +56,9 @@ class Metrics:
         self._gauges = _build(registry, Gauge, "gauge")
         self._histograms = {row.name: _histogram(registry, row) for row in _rows("histogram")}
         self._gauges["rso_build_info"].labels(version(APP)).set(1)
+        for resource, verbs in REQUESTS.items():
+            for verb in verbs:
+                self._start_requests(verb, resource)
 
     def render(self) -> bytes:
         """Return all series in the text format of Prometheus."""
@@ -106,12 +110,14 @@ class Metrics:
 
     def requested(self, verb: str, resource: str, status: int | None, seconds: float) -> None:
         """Count a request; `status` is None when no answer came."""
-        requests = self._counters["rso_requests_total"]
-        for code in CODES:
-            requests.labels(verb, resource, code)  # so that the first failure is an increase
-        requests.labels(verb, resource, _code(status)).inc()
+        self._start_requests(verb, resource)
+        self._counters["rso_requests_total"].labels(verb, resource, _code(status)).inc()
         if verb != "watch":
             self._histograms["rso_request_seconds"].labels(verb).observe(seconds)
+
+    def _start_requests(self, verb: str, resource: str) -> None:
+        for code in CODES:  # so that the first failure is an increase
+            self._counters["rso_requests_total"].labels(verb, resource, code)
 
     def watch_restarted(self, kind: str) -> None:
         self._counters["rso_watch_restarts_total"].labels(kind).inc()

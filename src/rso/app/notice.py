@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextvars import ContextVar
 
 from rso.app.log import Logger
 from rso.app.metrics import Metrics
@@ -28,23 +29,26 @@ class Notices:
         self._recorder = recorder
         self.metrics = metrics
         self.log = log or Logger(logging.getLogger(__name__))
-        self._fields: dict[Key, dict[str, object]] = {}
+        # Of the task: what a reconcile starts has its fields too, and nothing must be forgotten.
+        self._reconcile: ContextVar[tuple[Key, dict[str, object]] | None] = ContextVar(
+            "reconcile", default=None
+        )
         self._told: dict[Key, str] = {}
         self._blocked: dict[Key, Blocked] = {}
 
     def begin(self, key: Key, **fields: object) -> None:
         """Begin a reconcile: these fields stand in each of its lines."""
-        self._fields[key] = fields
+        self._reconcile.set((key, fields))
 
     def forget(self, key: Key) -> None:
         """Forget a set that is gone."""
-        self._fields.pop(key, None)
         self._told.pop(key, None)
         self.goes_on(key)
 
     def named(self, key: Key, **fields: object) -> Logger:
         """Return a logger whose lines name the set and the reconcile."""
-        begun = self._fields.get(key, {})
+        of, begun = self._reconcile.get() or (key, {})
+        begun = begun if of == key else {}
         return self.log.bind(namespace=key.namespace, set=key.name, **{**begun, **fields})
 
     def about(self, world: World, **fields: object) -> Logger:
