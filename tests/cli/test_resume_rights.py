@@ -42,7 +42,7 @@ def test_the_rights_that_are_documented_suffice(
 
 @pytest.mark.parametrize(
     ("plural", "verb"),
-    [("controllerrevisions", "list"), ("pods", "list")],
+    [("controllerrevisions", "list"), ("pods", "list"), ("statefulsets", "create")],
 )
 def test_a_right_that_is_missing_is_named(
     cluster: Cluster, sets: Sets, rso: Rso, key_dir: Path, plural: str, verb: str

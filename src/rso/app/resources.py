@@ -54,6 +54,9 @@ QUOTAS = _kind(Resource("", "v1", "resourcequotas"), Quota)
 VOLUMES = _kind(Resource("", "v1", "persistentvolumes", namespaced=False), Volume)
 CLASSES = _kind(Resource("storage.k8s.io", "v1", "storageclasses", namespaced=False), StorageClass)
 NAMESPACES = _kind(Resource("", "v1", "namespaces", namespaced=False), Namespace)
+ACCESS_REVIEWS = raw(
+    Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", namespaced=False)
+)
 SECRETS = raw(Resource("", "v1", "secrets"))
 
 

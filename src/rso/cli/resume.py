@@ -8,6 +8,7 @@ from typing import Any
 import click
 from prometheus_client import CollectorRegistry
 
+from rso.app import resources
 from rso.app.assembly import make_tools
 from rso.app.leader import LEASE, leader
 from rso.app.live import LiveView
@@ -15,6 +16,7 @@ from rso.app.log import configure
 from rso.app.metrics import Metrics
 from rso.app.notice import Notices
 from rso.app.resume import Refused, Resume, is_demanded
+from rso.app.rights import demand
 from rso.app.seal import Sealer
 from rso.app.settings import default_identity
 from rso.cli.connection import Connection, connect, key_ring
@@ -90,6 +92,10 @@ async def _run(values: Mapping[str, Any]) -> None:
         if not is_demanded(world):
             _say_why_not(world)
             return
+        if world.statefulset is None:
+            # A refused create may be a quota that lags, and is tried again; a lacking right is not.
+            sets = resources.STATEFULSETS.resource
+            await demand(connection.client, "create", sets, key.namespace)
         try:
             async with _sending(recorder), asyncio.timeout(values["timeout_seconds"]):
                 await _resume(connection, resume, key, lease)
