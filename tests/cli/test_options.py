@@ -66,9 +66,19 @@ def test_every_flag_reaches_the_settings(tmp_path: Path) -> None:
     assert expected == run(*arguments.split())[1]
 
 
-def test_every_flag_has_a_variable() -> None:
+def test_every_flag_has_a_variable(tmp_path: Path) -> None:
     """Variables set what flags set, and a flag wins over its variable."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.touch()
     variables = {
+        "RSO_KUBECONFIG": str(kubeconfig),
+        "RSO_CONTEXT": "blue",
+        "RSO_OPERATOR_NAMESPACE": "storage",
+        "RSO_RECREATE_CONCURRENCY": "2",
+        "RSO_MAX_FACTOR": "3",
+        "RSO_TEMPLATE_FOLLOWS": "always",
+        "RSO_LOG_FORMAT": "json",
+        "RSO_LOG_LEVEL": "debug",
         "RSO_IDENTITY": "me",
         "RSO_NAMESPACE": "a,b",
         "RSO_LEADER_ELECT": "false",
@@ -78,6 +88,14 @@ def test_every_flag_has_a_variable() -> None:
         "RSO_CONCURRENCY": "4",
     }
     expected = Settings(
+        kubeconfig=kubeconfig,
+        context="blue",
+        operator_namespace="storage",
+        recreate_concurrency=2,
+        max_factor=3,
+        template_follows="always",
+        log_format="json",
+        log_level="debug",
         identity="me",
         namespaces=("a", "b"),
         leader_elect=False,
@@ -87,6 +105,7 @@ def test_every_flag_has_a_variable() -> None:
         concurrency=5,
     )
 
+    assert len(fields(Settings)) == len(variables)
     assert expected == run("--concurrency", "5", **variables)[1]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from rso.app.metric_table import REQUESTS
 from testbed.cluster import Cluster
 from tests.cluster.conftest import Interfere
 from tests.support.rights import bind, rules
@@ -30,6 +31,13 @@ OWN = {
 
 def pairs(granted: dict[str, set[str]]) -> set[Pair]:
     return {(plural, verb) for plural, verbs in granted.items() for verb in verbs}
+
+
+def test_the_requests_that_are_counted_from_the_start_are_those_of_the_roles() -> None:
+    """What the resizer may ask for, and what its metric has series for, is one list."""
+    assert pairs(SETS | CLUSTER_ONLY | OWN) == {
+        (plural, verb) for plural, verbs in REQUESTS.items() for verb in verbs
+    }
 
 
 def used(sent: Iterable[Sent]) -> set[Pair]:
