@@ -49,7 +49,7 @@ class Wire:
 
     `before(request)` and `after(request, response)` may raise `Crash`, which kills the operator,
     or another error, which is then this request's. `rewrite` may send another request instead, as
-    an operator with a bug would.
+    an operator with a bug would. `transport` may be exchanged for a worse one before the start.
     """
 
     rewrite: Callable[[Request], Request] | None = None
@@ -63,7 +63,7 @@ class Wire:
     ) -> None:
         self.sent: list[Sent] = []
         self.is_dead = False
-        self._transport = transport
+        self.transport = transport
         self._namespace = namespace
         self._before = before
         self._after = after
@@ -79,7 +79,7 @@ class Wire:
                 self._before(request)
             if self.rewrite:
                 request = self.rewrite(request)
-            response = await self._transport.send(request)
+            response = await self.transport.send(request)
             status = response.status
             answer = response.body if request.changes else b""
             self._alive()
@@ -97,12 +97,12 @@ class Wire:
         """Open a watch, unless the operator is dead."""
         self._alive()
         self.sent.append(Sent(self._narrowed(request), 200))
-        async with self._transport.stream(self._narrowed(request)) as chunks:
+        async with self.transport.stream(self._narrowed(request)) as chunks:
             yield chunks
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._transport.close()
+        await self.transport.close()
 
     def changes(self) -> list[Sent]:
         """Return the changing requests that the server accepted, but Lease and Events."""
