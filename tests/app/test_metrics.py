@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from rso.app.metric_table import (
     CODES,
     MAX_SET_SERIES,
+    QUANTITIES,
     REQUESTS,
     TABLE,
     Recreation,
@@ -50,7 +51,14 @@ def own(registry: CollectorRegistry) -> dict[str, float]:
 def test_every_series_of_a_closed_list_starts_at_zero(registry: CollectorRegistry) -> None:
     """At start each label value of a closed list has a series, and all but the build are zero."""
     text = Metrics(registry).render().decode()
-    values = [*get_args(Result), *get_args(Recreation), *get_args(State), *Reason, *Note]
+    values = [
+        *get_args(Result),
+        *get_args(Recreation),
+        *get_args(State),
+        QUANTITIES,
+        *Reason,
+        *Note,
+    ]
     missing = [value for value in values if f'="{value}"' not in text]
 
     assert not missing

@@ -14,6 +14,7 @@ State = Literal["growing", "waiting", "blocked", "done"]
 BackupPhase = Literal["saved", "deleting", "superseded"]
 
 CODES = ("2xx", "4xx", "403", "404", "409", "422", "429", "5xx", "unreachable")
+QUANTITIES = "quantities"  # sizes inside an object that could itself be read
 _KINDS = ("statefulsets", "persistentvolumeclaims", "configmaps")
 _EVENTS = (*(each.value for each in Reason), *(each.value for each in Note))
 # What the resizer asks for: {resource: verbs}. SECURITY.md says what for.
@@ -126,7 +127,7 @@ TABLE = (
         "rso_undecodable_objects_total",
         "counter",
         "Objects that could not be read and are not looked at.",
-        {"kind": _KINDS},
+        {"kind": (*_KINDS, QUANTITIES)},
     ),
     Metric("rso_events_total", "counter", "Kubernetes Events by reason.", {"reason": _EVENTS}),
     Metric("rso_build_info", "gauge", "1, labelled with the version.", {"version": ()}),

@@ -16,6 +16,7 @@ from rso.app.keys import KeyRing
 from rso.app.lanes import Lanes
 from rso.app.leader import LEASE
 from rso.app.metering import MeteredTransport
+from rso.app.metric_table import QUANTITIES
 from rso.app.metrics import Metrics
 from rso.app.notice import Notices, said
 from rso.app.outside import Outside
@@ -271,7 +272,7 @@ class Resizer:
         if isinstance(error, MayNotWrite):
             log.debug("not the leader any more")
         elif isinstance(error, InvalidQuantity):
-            self.metrics.undecodable("quantities")
+            self.metrics.undecodable(QUANTITIES)
             log.error("a size cannot be read", error=str(error))
         elif isinstance(error, Refused):
             log.error("set cannot be brought back", why=str(error))
