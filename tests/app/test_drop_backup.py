@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 
 from rso.app.execute import Executor, Tools
+from rso.app.expect import Expectations
+from rso.app.view import View
 from rso.core.actions import DropBackup
 from rso.core.names import STATUS, Note, Phase
 from rso.core.world import Backup, World
@@ -46,11 +48,13 @@ async def _nothing() -> AsyncIterator[bytes]:
 def executor(transport: Answering, made: Backup) -> Executor:
     """Return an executor whose view holds one backup."""
     quiet = SimpleNamespace(info=lambda *_, **__: None)
+    view = cast("View", SimpleNamespace(backup=lambda _: made))
+    clock = SystemClock()
     tools = SimpleNamespace(
-        client=Client(transport, clock=SystemClock(), field_manager="test"),
-        view=SimpleNamespace(backup=lambda _: made),
+        client=Client(transport, clock=clock, field_manager="test"),
+        view=view,
         sealer=SimpleNamespace(namespace="rso-system"),
-        expectations=SimpleNamespace(add=lambda *_: None),
+        expectations=Expectations(clock, view),
         notices=SimpleNamespace(about=lambda *_, **__: quiet),
     )
     return Executor(cast("Tools", tools))

@@ -148,7 +148,12 @@ def test_24_a_pod_made_in_the_moment_of_the_delete_is_not_lost(
     sets.make(statefulset(replicas=1))
     old = pod_uid(sets, "db-0")
 
-    with interfere(before=Once(lambda: replace_pod(sets, "db-0")).before) as operator:
+    def replace() -> None:
+        version = _version(sets)
+        replace_pod(sets, "db-0")
+        sets.wait(lambda: version != _version(sets), "the controller has told of its new Pod")
+
+    with interfere(before=Once(replace).before) as operator:
         first = sets.get("db")["metadata"]["uid"]
         sets.annotate("db", resize_0="2Gi")
         sets.wait_status("db", "Waiting: NotQuiet")
@@ -161,6 +166,10 @@ def test_24_a_pod_made_in_the_moment_of_the_delete_is_not_lost(
     assert new == pod_uid(sets, "db-0")
     assert {sets.get("db")["metadata"]["uid"]} == _owners(sets)
     assert not [sent for sent in operator.wire.changes() if sent.request.resource.plural == "pods"]
+
+
+def _version(sets: Sets) -> str:
+    return str(sets.get("db")["metadata"]["resourceVersion"])
 
 
 def _owners(sets: Sets) -> set[str]:

@@ -142,6 +142,7 @@ def test_without_a_key_no_set_is_deleted(
     check_refused(sets, lambda: run(key_dir=keys), row)
 
 
+@pytest.mark.changes("looks")  # the controller may outdo the forgery before the look reads it
 def test_a_forged_revision_keeps_the_set_in_place(sets: Sets, interfere: Interfere) -> None:
     """A set whose newest ControllerRevision is not its template is not recreated (T3)."""
     sets.make(statefulset(replicas=1))
