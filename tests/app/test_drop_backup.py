@@ -4,13 +4,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from rso.app.execute import Executor, Tools
 from rso.app.expect import Expectations
-from rso.app.view import View
 from rso.core.actions import DropBackup
 from rso.core.names import STATUS, Note, Phase
 from rso.core.world import Backup, World
@@ -18,6 +17,9 @@ from rso.kube.client import Client
 from rso.kube.clock import SystemClock
 from rso.kube.transport import Request, Response
 from tests.factories import backup, whole_set, world
+
+if TYPE_CHECKING:
+    from rso.app.view import View
 
 
 class Answering:

@@ -10,7 +10,8 @@ from rso.app import resources, settings
 from rso.app.connect import find_access
 from rso.app.keys import KeysUnusable, generate, secret_manifest
 from rso.cli.exits import Failed
-from rso.cli.options import checked, cluster_options
+from rso.cli.flags import Stated, checked
+from rso.cli.options import cluster_options
 from rso.core.names import FIELD_MANAGER
 from rso.kube.client import Client
 from rso.kube.clock import SystemClock
@@ -20,10 +21,13 @@ from rso.kube.transport import HttpTransport
 
 @click.command("keygen", short_help="Make the key that seals backups.")
 @click.argument("directory", required=False, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--secret", metavar="NAME", help="Make a Secret of this name instead of files.")
+@click.option(
+    "--secret", cls=Stated, metavar="NAME", help="Make a Secret of this name instead of files."
+)
 @click.option(
     "--namespace",
     "-n",
+    cls=Stated,
     default="rso-system",
     show_default=True,
     callback=checked(settings.namespace),

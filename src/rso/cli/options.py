@@ -5,51 +5,18 @@ flag, the variable, the value and what is allowed.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import click
 
 from rso.app import settings
 from rso.app.settings import Settings
+from rso.cli.flags import Option, Stated, checked, compose, option
 from rso.core.policy import Bounds
 
-Command = Callable[..., Any]
-Option = Callable[[Command], Command]
-Value = TypeVar("Value")
 _DURATION = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?", re.ASCII)
-
-Callback = Callable[[click.Context, click.Parameter, str | None], Value | None]
-
-
-def checked(convert: Callable[[str], Value]) -> Callback[Value]:
-    """Return a callback that turns ValueError into the message of a bad flag."""
-
-    def callback(_: click.Context, __: click.Parameter, text: str | None) -> Value | None:
-        try:
-            return None if text is None else convert(text)
-        except ValueError as fault:
-            raise click.BadParameter(str(fault)) from None
-
-    return callback
-
-
-def option(flag: str, name: str, **attributes: Any) -> Option:  # noqa: ANN401  click's own
-    """Return an option with its variable: `--key-dir` is `RSO_KEY_DIR`."""
-    variable = "RSO_" + flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(flag, name, envvar=variable, show_envvar=True, **attributes)
-
-
-def compose(*options: Option) -> Option:
-    """Return a decorator that adds options, in the order of the help page."""
-
-    def decorate(command: Command) -> Command:
-        for each in reversed(options):
-            command = each(command)
-        return command
-
-    return decorate
 
 
 def cluster_options() -> Option:
@@ -146,6 +113,7 @@ def namespace_option() -> Option:
         "--namespace",
         "-n",
         "namespace",
+        cls=Stated,
         metavar="NAME",
         callback=checked(settings.namespace),
         help="Namespace of the set; else the context's.",

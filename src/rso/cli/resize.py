@@ -16,10 +16,10 @@ from rso.app.tools import Observer
 from rso.app.wish import Vanished, fault_of, follow, glance, write_wish
 from rso.cli.connection import Connection, connect
 from rso.cli.exits import Failed, TimedOut
+from rso.cli.flags import checked
 from rso.cli.options import (
     bound_options,
     bounds_of,
-    checked,
     duration_seconds,
     person_options,
 )

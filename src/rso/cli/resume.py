@@ -21,10 +21,10 @@ from rso.app.seal import Sealer
 from rso.app.settings import default_identity
 from rso.cli.connection import Connection, connect, key_ring
 from rso.cli.exits import Failed, TimedOut
+from rso.cli.flags import checked
 from rso.cli.options import (
     bound_options,
     bounds_of,
-    checked,
     duration_seconds,
     key_dir_option,
     person_options,

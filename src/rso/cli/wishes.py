@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import click
 
-from rso.cli.options import Option
+from rso.cli.flags import Option
 from rso.core.model import OwnAnnotations, StatefulSet
 from rso.core.names import WISH_BY_INDEX
 from rso.core.quantity import InvalidQuantity, Size, size
