@@ -59,16 +59,16 @@ def check_refused(sets: Sets, run: Run, row: Refused) -> None:
     assert _here(row.status, sets) == f"{head}: {reason}: {sentence}"
     assert sentence == told
     assert [row.reason] == [each for each in reasons(sets, "db") if each == row.reason]
-    assert head != "Blocked" or {"Warning"} == types(sets, row)
+    assert head != "Blocked" or {"Warning"} == types(sets, row.reason)
     assert before.statefulset["metadata"]["uid"] == uid
     assert ["patch persistentvolumeclaims"] * row.grown == written
     check_unharmed(before, Snapshot.of(sets, "db"))
 
 
-def types(sets: Sets, row: Refused) -> set[str]:
-    """Return the types of the Events with the row's reason."""
+def types(sets: Sets, reason: str) -> set[str]:
+    """Return the types of the Events with a reason."""
     found = sets.cluster.list("event", sets.namespace)
-    return {each["type"] for each in found if each["reason"] == row.reason}
+    return {each["type"] for each in found if each["reason"] == reason}
 
 
 def _here(value: str, sets: Sets) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.cluster.looks import metric, reasons, writes
+from tests.cluster.refusals import NAME, types
 from tests.support.fixtures import Run
 from tests.support.sets import Sets, statefulset
 
-NAME = "rso_blocked_statefulsets"
 EXAMPLES = "for example 10Gi, 1.5Ti or 500G"
 UNITS = "(units: Ki Mi Gi Ti Pi Ei, k M G T P E)"
 
@@ -154,7 +154,25 @@ def test_a_bad_wish_changes_nothing(sets: Sets, run: Run, bad: BadWish) -> None:
 
     assert bad.status == status
     assert status.removeprefix(f"Blocked: {bad.reason}: ") == told
+    assert {"Warning"} == types(sets, bad.reason)
     assert [bad.reason] == [each for each in reasons(sets, "db") if each == bad.reason]
     assert writes(operator) == []
     assert before["metadata"]["uid"] == sets.get("db")["metadata"]["uid"]
     assert before["spec"] == sets.get("db")["spec"]
+
+
+def test_a_big_step_is_taken_once_it_is_confirmed(sets: Sets, run: Run) -> None:
+    """The annotation `confirm` with the size or more ends the refusal; with less it does not."""
+    sets.make(statefulset(replicas=1))
+
+    with run() as operator:
+        sets.annotate("db", resize_0="11Gi")
+        sets.wait_status("db", "Blocked: StepTooBig")
+        sets.annotate("db", confirm="10Gi")
+        sets.wait(lambda: operator.looks > 1, "it is looked at")
+        refused = writes(operator)
+        sets.annotate("db", confirm="11Gi")
+        sets.wait_status("db", "Done: data=11Gi")
+
+    assert [] == refused
+    assert {"data-db-0": "11Gi"} == sets.requests()

@@ -1,15 +1,26 @@
 """Several operators: one works, the next one takes over in time."""
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
 from rso.kube.lease import DURATION_SECONDS
+from rso.kube.transport import Request
 from tests.cluster.looks import count, metric, writes
 from tests.support.fixtures import Run
-from tests.support.operators import Operator
+from tests.support.operators import Operator, make_keys, settings_for
 from tests.support.recording import Record
-from tests.support.sets import Sets, statefulset, template_sizes
+from tests.support.sets import (
+    PREFIX,
+    Json,
+    Sets,
+    Snapshot,
+    check_unharmed,
+    statefulset,
+    template_sizes,
+)
 
 TAKEOVER_SECONDS = 20.0
 AT_ONCE_SECONDS = DURATION_SECONDS - 3  # much sooner than a Lease that nobody gave back ends
@@ -76,3 +87,65 @@ def test_87_two_operators_by_mistake_recreate_once(sets: Sets, run: Run) -> None
     for words in ("delete statefulsets", "create statefulsets"):
         assert 1 == count(first, words) + count(second, words)
     assert template_sizes(sets.get("db")) == {"data": "2Gi"}
+
+
+def test_87_two_installations_recreate_each_set_once(
+    sets: Sets, operator_namespace: str, tmp_path: Path
+) -> None:
+    """Two installations, each with its own namespace, Lease, backups and key, harm no set.
+
+    Each set is deleted and created once in total, its Pods stay, and no backup is left active.
+    """
+    names = [f"db{number}" for number in range(4)]
+    for name in names:
+        sets.make(statefulset(name, replicas=1), settled=False)
+    sets.wait(lambda: all(sets.is_settled(name) for name in names), "all Pods are quiet")
+    before = {name: Snapshot.of(sets, name) for name in names}
+    other_namespace = sets.cluster.make_namespace()
+    both = [
+        Operator(
+            sets.cluster,
+            settings_for(sets.cluster, where, make_keys(tmp_path / where), leader_elect=True),
+            sets.namespace,
+        ).start()
+        for where in (operator_namespace, other_namespace)
+    ]
+    try:
+        sets.wait(lambda: all(leads(operator) for operator in both), "both lead")
+        for name in names:
+            sets.annotate(name, resize_0="2Gi")
+        for name in names:
+            sets.wait_status(name, "Done: data=2Gi")
+        spaces = (operator_namespace, other_namespace)
+        sets.wait(lambda: not any(active(sets, each) for each in spaces), "no backup is left")
+    finally:
+        for operator in both:
+            operator.stop()
+        sets.cluster.delete("namespace", other_namespace)
+
+    assert dict.fromkeys(names, (1, 1)) == {
+        name: (done(both, "delete", name), done(both, "create", name)) for name in names
+    }
+    for name in names:
+        check_unharmed(before[name], Snapshot.of(sets, name))
+
+
+def active(sets: Sets, where: str) -> list[Json]:
+    """Return the backups that are not superseded."""
+    labels = f"app.kubernetes.io/component=backup,{PREFIX}phase!=superseded"
+    return sets.cluster.list("configmap", where, labels)
+
+
+def done(operators: list[Operator], verb: str, name: str) -> int:
+    """Return how many accepted requests of all operators did this to a set."""
+    return sum(
+        (sent.request.verb, sent.request.resource.plural) == (verb, "statefulsets")
+        and name in (sent.request.name, _name(sent.request))
+        for operator in operators
+        for sent in operator.wire.changes()
+    )
+
+
+def _name(request: Request) -> str:
+    body = json.loads(request.body or b"{}")
+    return str(body.get("metadata", {}).get("name", ""))

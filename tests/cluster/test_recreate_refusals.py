@@ -8,10 +8,10 @@ import pytest
 
 from rso.kube.transport import Request
 from tests.cluster.conftest import Interfere
-from tests.cluster.looks import backups, writes
-from tests.cluster.refusals import Refused, check_refused
+from tests.cluster.looks import backups, metric, writes
+from tests.cluster.refusals import NAME, Refused, check_refused
 from tests.support.fixtures import Run
-from tests.support.operators import make_keys
+from tests.support.operators import Operator, make_keys
 from tests.support.sets import Json, Sets, Snapshot, check_unharmed, statefulset, template_sizes
 
 GROWN = "the claims have grown, but"
@@ -185,9 +185,28 @@ def test_37_a_set_too_large_for_a_backup_is_not_deleted(
     with run() as operator:
         sets.annotate("db", resize_0="2Gi")
         status = sets.wait_status("db", "Done" if fits else "Blocked")
+        written = writes(operator)
+        if not fits:
+            check_too_large(sets, operator, status)
 
     assert sets.requests() == {"data-db-0": "2Gi"}
     assert [] == backups(sets, operator_namespace)
-    if not fits:
-        assert status.startswith(f"Blocked: TooLarge: {GROWN} the backup of the set would have ")
-        assert writes(operator) == ["patch persistentvolumeclaims"]
+    assert fits == ("delete statefulsets" in written)
+
+
+def check_too_large(sets: Sets, operator: Operator, status: str) -> None:
+    """Check what is said of a set too large for its backup, and that a smaller step ends it."""
+    head, reason, sentence = status.split(": ", 2)
+    assert ("Blocked", "TooLarge") == (head, reason)
+    size = sentence.removeprefix(f"{GROWN} the backup of the set would have ").split()[0]
+    assert sentence == (
+        f"{GROWN} the backup of the set would have {size} bytes, and 921600 fit; make the set "
+        "smaller, or set the annotation recreate to false"
+    )
+    assert int(size) > 921_600
+    assert sentence == sets.wait_event("db", reason)
+    sets.wait(lambda: metric(operator, NAME, reason=reason) == 1, "it is counted")
+    assert writes(operator) == ["patch persistentvolumeclaims"]
+    sets.annotate("db", recreate="false")
+    sets.wait_status("db", "Done: data=2Gi")
+    sets.wait(lambda: metric(operator, NAME) == 0, "it is not counted any more")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cluster.looks import metric, writes
+from tests.cluster.refusals import NAME
 from tests.support.fixtures import Run
 from tests.support.sets import Json, Sets, statefulset, template_sizes
 
@@ -91,18 +92,25 @@ def test_80_claims_of_the_same_names_in_another_namespace_are_left_alone(
 @pytest.mark.changes("spec", "pods")
 def test_65_an_unbound_claim_holds_nothing_up(sets: Sets, run: Run) -> None:
     """An unbound claim is named, the set is recreated meanwhile, and it grows once bound."""
+    unbound = "claim data-db-1 is not bound; it grows once it is"
     sets.cluster.apply(claim("data-db-1", "late", app="db"), sets.namespace)
     sets.cluster.apply(statefulset(replicas=1), sets.namespace)
     sets.wait(lambda: sets.get("db")["status"].get("readyReplicas") == 1, "the Pod is ready")
 
-    with run():
+    with run() as operator:
         sets.annotate("db", resize_0="2Gi")
         status = sets.wait_status("db", "Waiting: Unbound")
+        told = sets.wait_event("db", "Unbound")
         sizes = template_sizes(sets.get("db"))
+        grown = writes(operator).count("patch persistentvolumeclaims")
+        sets.wait(lambda: metric(operator, NAME, reason="Unbound") == 1, "it is counted")
         sets.cluster.merge("statefulset", "db", sets.namespace, {"spec": {"replicas": 2}})
-        sets.wait_status("db", "Done")
+        sets.wait_status("db", "Done: data=2Gi")
+        sets.wait(lambda: metric(operator, NAME) == 0, "it is not counted any more")
 
-    assert "Waiting: Unbound: claim data-db-1 is not bound; it grows once it is" == status
+    assert f"Waiting: Unbound: {unbound}" == status
+    assert unbound == told
+    assert 1 == grown
     assert sizes == {"data": "2Gi"}
     assert sets.requests() == {"data-db-0": "2Gi", "data-db-1": "2Gi"}
 

@@ -100,6 +100,12 @@ def test_a_refused_claim_is_quoted(refusal: Refusal, reason: Reason, words: str)
             "because of f0, f1, f2, f3, f4;",
             id="at most five fields",
         ),
+        pytest.param(
+            Refusal(403, "Forbidden", SECRET, causes=("NamespaceTerminating",)),
+            Reason.ADMISSION_REFUSES,
+            "the namespace is being deleted",
+            id="a namespace that goes",
+        ),
     ],
 )
 def test_a_refused_set_is_not_quoted(refusal: Refusal, reason: Reason, words: str) -> None:

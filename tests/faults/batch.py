@@ -116,31 +116,22 @@ class Batch:
         """Return what the oracles say of a scene that is at rest, after ten more looks."""
         end = Snapshot.of(scene.sets, "db")
         resync = scene.resync().wire.sent
-        return tuple(oracles.violations(self._evidence(scene, end, resync, reference)))
+        return tuple(oracles.violations(self.evidence(scene, end, resync, reference)))
 
     def judge_deleted(self, scene: Scene) -> tuple[str, ...]:
         """Return what those oracles say that hold of a set which its user has deleted, too."""
         assert scene.initial is not None
-        evidence = self._evidence(scene, scene.initial, [], None)
+        evidence = self.evidence(scene, scene.initial, [], None)
         return tuple(
             f"{oracle.__name__}: {sentence}"
             for oracle in _ALSO_OF_THE_DELETED
             for sentence in oracle(evidence)
         )
 
-    def close(self) -> None:
-        """End every scene."""
-        self.together(self._scenes, Scene.close)
-
-    def _make(self, shape: Shape) -> Scene:
-        scene = Scene.make(self.cluster, shape, self.key_dir)
-        with self._lock:
-            self._scenes.append(scene)
-        return scene
-
-    def _evidence(
+    def evidence(
         self, scene: Scene, end: Snapshot, resync: list[Sent], reference: Json | None
     ) -> Evidence:
+        """Return what is known of a scene, with this as its end."""
         scene.history.catch_up()
         assert scene.initial is not None
         return Evidence(
@@ -156,6 +147,16 @@ class Batch:
             backups=scene.backups(),
             reference=reference,
         )
+
+    def close(self) -> None:
+        """End every scene."""
+        self.together(self._scenes, Scene.close)
+
+    def _make(self, shape: Shape) -> Scene:
+        scene = Scene.make(self.cluster, shape, self.key_dir)
+        with self._lock:
+            self._scenes.append(scene)
+        return scene
 
     def _said(self, scene: Scene) -> str:
         """Return all that operators said: log lines, metrics, Events and the status."""

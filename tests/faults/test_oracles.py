@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from rso.kube.transport import DRY_RUN, Request
+from rso.kube.transport import DRY_RUN, Request, Resource, Response
 from tests.faults.batch import Batch
 from tests.support.faults import Interruption, Point, write_name
+from tests.support.oracles import o1_no_set_lost, o9_quiet_at_the_end, o10_refusals_stop
 from tests.support.scene import CANARY, Scene, Shape
+from tests.support.sets import Snapshot
+from tests.support.wire import Sent, deletes_set
 
 Json = dict[str, Any]
 SHAPE = Shape(1, 1)
@@ -65,6 +68,22 @@ def with_an_annotation(body: Json) -> None:
     body["metadata"]["annotations"]["example.org/note"] = "lost"
 
 
+def with_a_label(body: Json) -> None:
+    body["metadata"]["labels"] = {"team": "red"}
+
+
+def without_a_note(body: Json) -> None:
+    del body["metadata"]["annotations"]
+
+
+def to_a_pod(request: Request) -> Request:
+    """Return a mutant's request: it notes in the Pod what belongs into the set."""
+    if not request.changes or write_name(request) != "status Growing":
+        return request
+    pods = Resource("", "v1", "pods")
+    return dataclasses.replace(request, resource=pods, name="db-0", body=b'{"metadata": {}}')
+
+
 MUTANTS = [
     pytest.param(without_effect("label deleting"), "O6", id="no label before the delete"),
     pytest.param(with_body("delete", in_the_background), "O3", id="Pods are not orphaned"),
@@ -72,6 +91,9 @@ MUTANTS = [
     pytest.param(with_body("create", without_labels), "O2", id="labels are lost"),
     pytest.param(with_body("grow data-db-0", too_large), "O4", id="a claim grows too far"),
     pytest.param(with_body("status Growing", with_an_annotation), "O2", id="a strange annotation"),
+    pytest.param(with_body("grow data-db-0", with_a_label), "O8", id="a label on a claim"),
+    pytest.param(with_body("status Growing", with_a_label), "O8", id="a label on the set"),
+    pytest.param(to_a_pod, "O8", id="a write to a Pod"),
 ]
 
 
@@ -90,7 +112,7 @@ def test_an_oracle_finds_a_bug(
     operator.kill()
     scene.finish()
 
-    assert oracle in {each.split(":")[0] for each in batch.judge(scene, None)}
+    assert oracle in found(batch.judge(scene, None))
 
 
 def has_successor(scene: Scene) -> bool:
@@ -112,7 +134,7 @@ def test_a_delete_without_preconditions_is_found(batch: Batch) -> None:
     scene.wait(lambda: pause.fired.is_set() and scene.is_at_rest(), "everything is at rest")
     operator.stop()
 
-    assert "O5" in {each.split(":")[0] for each in batch.judge(scene, None)}
+    assert "O5" in found(batch.judge(scene, None))
 
 
 @pytest.mark.timeout(300)
@@ -123,4 +145,90 @@ def test_a_secret_in_a_log_line_is_found(batch: Batch) -> None:
     scene.finish()
     logging.getLogger("rso.app.notice").info("a set with %s", CANARY)
 
-    assert "O11" in {each.split(":")[0] for each in batch.judge(scene, None)}
+    assert "O11" in found(batch.judge(scene, None))
+
+
+@pytest.mark.timeout(300)
+def test_a_policy_that_is_changed_without_a_note_is_found(batch: Batch) -> None:
+    """One that does not note which retention policy it must restore is found (O8)."""
+    (scene,) = batch.scenes(Shape(1, 1, "Delete"), 1)
+    scene.wish()
+    operator = scene.operator()
+    operator.wire.rewrite = with_body("retain", without_a_note)
+    operator.start()
+    scene.wait(lambda: scene.is_done() and has_successor(scene), "the set is replaced")
+    operator.kill()
+
+    assert "O8" in found(batch.judge(scene, None))
+
+
+@pytest.mark.timeout(300)
+def test_a_backup_dropped_too_early_is_found(batch: Batch) -> None:
+    """One that drops the backup while the set is away is found, although all ends well (O7)."""
+    (scene,) = batch.scenes(SHAPE, 1)
+    scene.wish()
+
+    def drop(request: Request, _: Response) -> None:
+        if deletes_set(request):
+            (backup,) = scene.backups()
+            scene.cluster.delete("configmap", backup["metadata"]["name"], scene.operator_namespace)
+
+    operator = scene.operator(after=drop).start()
+    scene.wait(scene.is_at_rest, "everything is at rest")
+    operator.stop()
+
+    assert "O7" in found(batch.judge(scene, None))
+
+
+@pytest.mark.timeout(300)
+def test_managers_that_are_not_given_back_are_found(batch: Batch) -> None:
+    """One that keeps the field managers of its create ends otherwise than a sound one (O12)."""
+    sound, scene = batch.scenes(SHAPE, 2)
+    reference = batch.play_without_fault(sound)
+    scene.wish()
+    operator = scene.operator()
+    operator.wire.rewrite = without_effect("managers")
+    operator.start()
+    scene.wait(scene.is_at_rest, "everything is at rest")
+    operator.kill()
+
+    assert "O12" in found(batch.judge(scene, reference.end))
+
+
+@pytest.mark.timeout(300)
+def test_evidence_of_a_lost_set_of_unrest_and_of_a_delete_after_a_refusal_is_found(
+    batch: Batch,
+) -> None:
+    """A set that is gone at the end, writes in a late look, a refusal before the DELETE: all found.
+
+    No operator does this; the evidence of a sound run is changed as if one had (O1, O9, O10).
+    """
+    (scene,) = batch.scenes(SHAPE, 1)
+    scene.wish()
+    scene.finish()
+    end = Snapshot.of(scene.sets, "db")
+    sound = batch.evidence(scene, end, [], None)
+    refused = dataclasses.replace(sound, runs=[[refuse(each) for each in sound.runs[0]]])
+    restless = dataclasses.replace(sound, resync=sound.runs[0])
+    before = [list(judge(sound)) for judge in (o1_no_set_lost, o9_quiet_at_the_end)]
+
+    scene.cluster.delete("statefulset", "db", scene.namespace, "Orphan")
+    scene.wait(lambda: scene.sets.find("db") is None, "the set has gone")
+    lost = batch.evidence(scene, end, [], None)
+
+    assert [[], []] == before
+    assert ["the sets that live are []"] == list(o1_no_set_lost(lost))
+    assert any("caused patch" in each for each in o9_quiet_at_the_end(restless))
+    assert list(o10_refusals_stop(sound)) == []
+    assert ["a refusal was followed by a DELETE of the set"] == list(o10_refusals_stop(refused))
+
+
+def refuse(sent: Sent) -> Sent:
+    """Return a request to grow a claim as if the server had refused it."""
+    is_growth = sent.request.changes and write_name(sent.request).startswith("grow")
+    return dataclasses.replace(sent, status=403) if is_growth else sent
+
+
+def found(violations: tuple[str, ...]) -> set[str]:
+    """Return the numbers of the oracles that complain."""
+    return {each.split(":")[0] for each in violations}

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import pairwise
 
+from tests.support.allowed import claim_changes, strange_writes
 from tests.support.evidence import Evidence, accepted, changes, deletes, is_of_set
-from tests.support.faults import write_name
 from tests.support.forms import (
     claim_facts,
     decrypts_to,
@@ -27,21 +27,6 @@ from tests.support.wire import deletes_set
 YOUNG_SECONDS = 5  # a Pod that is younger may not be orphaned (gate.py)
 _PHASE = f"{PREFIX}phase"
 _REFUSED = (403, 422)
-_ALLOWED = frozenset(
-    {
-        ("patch", "persistentvolumeclaims"),
-        ("create", "statefulsets"),
-        ("delete", "statefulsets"),
-        ("patch", "statefulsets"),
-        ("create", "configmaps"),
-        ("patch", "configmaps"),
-        ("delete", "configmaps"),
-        ("create", "events"),
-        ("patch", "events"),
-        ("create", "leases"),
-        ("update", "leases"),
-    }
-)
 
 
 def violations(case: Evidence) -> list[str]:
@@ -141,12 +126,14 @@ def o7_no_backup_left(case: Evidence) -> Iterator[str]:
 
 
 def o8_only_allowed_writes(case: Evidence) -> Iterator[str]:
-    """Nothing is written but what safety.md lists; everything else is equal."""
+    """Only what safety.md lists is written, field by field; claims stay equal at any time."""
+    namespace = case.initial.statefulset["metadata"]["namespace"]
     for sent in changes(case):
-        if (sent.request.verb, sent.request.resource.plural) not in _ALLOWED:
-            yield f"there was a {sent.words}"
-        if "?" in write_name(sent.request):
-            yield f"a patch of something else: {sent.words}"
+        for complaint in strange_writes(sent.request, namespace):
+            yield f"{sent.words}: {complaint}"
+    for states in _by_name(case.history.of(CLAIMS)).values():
+        for old, new in pairwise(states):
+            yield from claim_changes(old, new)
     before, after = claim_facts(case.initial), claim_facts(case.end)
     for name in before:
         if before[name] != after.get(name):

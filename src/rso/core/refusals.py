@@ -62,6 +62,12 @@ def create_refusal(name: str, refusal: Refusal) -> Blocked:
             "the claims have grown, but the quota for StatefulSets of this namespace is full, so "
             "the set could not be created again; raise count/statefulsets.apps by one",
         )
+    if is_namespace_gone(refusal):
+        return Blocked(
+            Reason.ADMISSION_REFUSES,
+            "the claims have grown, but the namespace is being deleted, so the set could not be "
+            "created again; it goes with its namespace",
+        )
     if is_dry_run_unsupported(refusal):
         return Blocked(
             Reason.CANNOT_PROVE,
