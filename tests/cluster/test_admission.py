@@ -19,7 +19,6 @@ from tests.support.webhooks import Review, webhook
 
 GROWN = "the claims have grown, but"
 REFUSED = f"Blocked: AdmissionRefuses: {GROWN} creating the set again would be refused with 403 by "
-INVALID_TODAY = "Not_A_Name"
 PLAN = "; `rso plan db` shows the whole message"
 
 
@@ -143,21 +142,18 @@ def test_a_webhook_in_the_way_keeps_the_set_in_place(
 
 @pytest.mark.changes("spec")  # by the cure
 def test_a_field_that_is_invalid_today_refuses_before_the_delete(sets: Sets, run: Run) -> None:
-    """A set that an older Kubernetes accepted and this one refuses lives on; its claims grow.
+    """A set that an older Kubernetes accepted and this one refuses lives on; its claims grow."""
 
-    Such a name of a Service can be corrected only by recreating the set by hand.
-    """
-
-    def make_invalid(sets: Sets) -> None:
+    def rename(sets: Sets, service: str) -> None:
         found = sets.get("db")
-        found["spec"]["serviceName"] = INVALID_TODAY
+        found["spec"]["serviceName"] = service
         store(sets.cluster, f"statefulsets/{sets.namespace}/db", found)
-        sets.wait(lambda: sets.get("db")["spec"]["serviceName"] == INVALID_TODAY, "it is stored")
+        sets.wait(lambda: sets.get("db")["spec"]["serviceName"] == service, "it is stored")
 
     row = Refused(
         f"{REFUSED.replace('403', '422')}the API server because of spec.serviceName{PLAN}",
-        forbid=make_invalid,
-        cure=lambda sets: sets.annotate("db", recreate="false"),
+        forbid=lambda sets: rename(sets, "Not_A_Name"),
+        cure=lambda sets: rename(sets, "db"),
         grown=2,
     )
     check_refused(sets, run, row)

@@ -118,6 +118,8 @@ def test_87_two_installations_recreate_each_set_once(
             sets.wait_status(name, "Done: data=2Gi")
         spaces = (operator_namespace, other_namespace)
         sets.wait(lambda: not any(active(sets, each) for each in spaces), "no backup is left")
+        # One without a backup of its own says Done while the controller still adopts the Pods.
+        sets.wait(lambda: all(owns_its_pods(sets, name) for name in names), "Pods are adopted")
     finally:
         for operator in both:
             operator.stop()
@@ -128,6 +130,12 @@ def test_87_two_installations_recreate_each_set_once(
     }
     for name in names:
         check_unharmed(before[name], Snapshot.of(sets, name))
+
+
+def owns_its_pods(sets: Sets, name: str) -> bool:
+    """Return whether each Pod of a set names it as an owner."""
+    pods = sets.pods(name).values()
+    return all(pod["metadata"].get("ownerReferences") for pod in pods)
 
 
 def active(sets: Sets, where: str) -> list[Json]:

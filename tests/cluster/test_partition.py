@@ -52,7 +52,7 @@ def test_17_a_canary_holds_the_recreate_and_not_the_claims(
 
 def test_17_a_recreate_by_hand_makes_a_canary_a_roll_out(sets: Sets) -> None:
     """Why a canary is waited for: the new set makes a lost Pod below the partition a new one."""
-    sets.make(statefulset(replicas=3, **partition(2)), settled=False)
+    sets.make(statefulset(replicas=3, **partition(2)))
     old = revision(sets, "db-0")
     change_template(sets)
     sets.wait(lambda: revision(sets, "db-2") not in ("", old), "the canary runs")

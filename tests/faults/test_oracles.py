@@ -72,16 +72,30 @@ def with_a_label(body: Json) -> None:
     body["metadata"]["labels"] = {"team": "red"}
 
 
+def with_a_stranger(body: Json) -> None:
+    entry = {"manager": "stranger", "operation": "Update", "apiVersion": "apps/v1"}
+    fields: Json = {"f:metadata": {"f:labels": {"f:team": {}}}}
+    body["metadata"]["managedFields"].append(
+        {**entry, "fieldsType": "FieldsV1", "fieldsV1": fields}
+    )
+
+
 def without_a_note(body: Json) -> None:
     del body["metadata"]["annotations"]
 
 
 def to_a_pod(request: Request) -> Request:
-    """Return a mutant's request: it notes in the Pod what belongs into the set."""
-    if not request.changes or write_name(request) != "status Growing":
+    """Return a mutant's request: it writes to the Pod instead of telling people."""
+    if not request.changes or write_name(request) != "create events":
         return request
-    pods = Resource("", "v1", "pods")
-    return dataclasses.replace(request, resource=pods, name="db-0", body=b'{"metadata": {}}')
+    return Request(
+        "patch",
+        Resource("", "v1", "pods"),
+        request.namespace,
+        "db-0",
+        body=b'{"metadata": {}}',
+        content_type="application/merge-patch+json",
+    )
 
 
 MUTANTS = [
@@ -181,13 +195,13 @@ def test_a_backup_dropped_too_early_is_found(batch: Batch) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_managers_that_are_not_given_back_are_found(batch: Batch) -> None:
-    """One that keeps the field managers of its create ends otherwise than a sound one (O12)."""
+def test_a_manager_that_nobody_knows_is_found(batch: Batch) -> None:
+    """One that gives a field to a stranger ends otherwise than a sound one (O12)."""
     sound, scene = batch.scenes(SHAPE, 2)
     reference = batch.play_without_fault(sound)
     scene.wish()
     operator = scene.operator()
-    operator.wire.rewrite = without_effect("managers")
+    operator.wire.rewrite = with_body("managers", with_a_stranger)
     operator.start()
     scene.wait(scene.is_at_rest, "everything is at rest")
     operator.kill()
