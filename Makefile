@@ -15,6 +15,8 @@ RUN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 CODE := src testbed tests $(wildcard bench)
 WORKERS ?= 4
+# Slow tests stand side by side: who has none left takes from the others.
+SPREAD := -n $(WORKERS) --dist worksteal
 TIMES := .cache/times
 
 # $(call step,name,command): runs the command, and notes how long it took.
@@ -84,12 +86,12 @@ static:
 	$(call step,codespell,$(RUN)/codespell $$(git ls-files '*.py' '*.md' '*.yaml' '*.go' Makefile))
 
 fast-tests:
-	$(call step,tests without a cluster,$(RUN)/pytest -q -n $(WORKERS) -m "not cluster and not node")
+	$(call step,tests without a cluster,$(RUN)/pytest -q $(SPREAD) -m "not cluster and not node")
 
 # 100 % of the branches that decide, 90 % elsewhere; programs that tests start count too.
 all-tests:
 	@$(RUN)/coverage erase
-	$(call step,all tests,$(RUN)/coverage run -m pytest -q -n $(WORKERS) --durations=10)
+	$(call step,all tests,$(RUN)/coverage run -m pytest -q $(SPREAD) --durations=10)
 	@$(RUN)/coverage combine --quiet
 	$(call step,coverage of core,$(RUN)/coverage report --include='src/rso/core/*' --fail-under=100 --skip-covered)
 	$(call step,coverage elsewhere,$(RUN)/coverage report --omit='src/rso/core/*' --fail-under=90 --skip-covered)

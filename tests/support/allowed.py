@@ -47,6 +47,7 @@ _BY_KUBERNETES = (
     "/metadata/generation",
     "/metadata/annotations/*kubernetes.io/*",
     "/metadata/finalizers",
+    "/metadata/deletion*",  # O4 tells of a claim that goes
     "/spec/volumeName",
 )
 
