@@ -95,3 +95,8 @@ class Note(StrEnum):
 def is_ours(key: str) -> bool:
     """Return whether an annotation or label key belongs to this operator."""
     return key.startswith(PREFIX)
+
+
+def is_declared(key: str) -> bool:
+    """Return whether an annotation holds the size that the manifests last said."""
+    return key.startswith(DECLARED)

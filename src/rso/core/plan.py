@@ -38,6 +38,7 @@ from rso.core.policy import (
     Target,
     has_own_annotation,
     read_policy,
+    wished_sizes,
 )
 from rso.core.world import World
 
@@ -161,7 +162,7 @@ def _with_status(world: World, targets: tuple[Target, ...], decision: Decision) 
 
 def status_text(world: World, targets: tuple[Target, ...], decision: Decision) -> str:
     """Return the words of the status annotation: no counters, no times."""
-    sizes = _sizes(targets)
+    sizes = wished_sizes(targets)
     if isinstance(decision, Blocked):
         head = "Waiting" if decision.reason in WAITING else "Blocked"
         text = f"{head}: {decision.reason}: {decision.sentence}"
@@ -174,8 +175,3 @@ def status_text(world: World, targets: tuple[Target, ...], decision: Decision) -
     else:
         text = world.status
     return text[:MAX_STATUS_CHARACTERS]
-
-
-def _sizes(targets: tuple[Target, ...]) -> str:
-    wished = [target for target in targets if target.is_wished] or targets
-    return ", ".join(f"{target.name}={target.claim.text}" for target in wished)

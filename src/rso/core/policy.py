@@ -59,6 +59,12 @@ class Policy(msgspec.Struct, frozen=True):
     paused: bool
 
 
+def wished_sizes(targets: tuple[Target, ...]) -> str:
+    """Return what a status says of sizes: `data=20Gi, log=5Gi`."""
+    wished = [target for target in targets if target.is_wished] or targets
+    return ", ".join(f"{target.name}={target.claim.text}" for target in wished)
+
+
 class _Unusable(Exception):
     def __init__(self, reason: Reason, sentence: str) -> None:
         super().__init__(sentence)
