@@ -74,6 +74,8 @@ def kube_apiserver(bed: Bed) -> Component:
             f"--client-ca-file={ca_file(bed)}",
             # Without it the controller manager and the scheduler log errors every 20 s.
             f"--requestheader-client-ca-file={ca_file(bed)}",
+            # A webhook behind a Service is reached at its endpoints: here is no kube-proxy's rule.
+            "--enable-aggregator-routing=true",
             "--requestheader-allowed-names=front-proxy-client",
             f"--token-auth-file={pki}/tokens.csv",
             f"--kubelet-client-certificate={pki}/apiserver-kubelet-client.crt",

@@ -25,14 +25,15 @@ from rso.cli.main import main
 try:
     main(["--help"])
 finally:
-    loaded = {"aiohttp", "kubernetes", "msgspec", "rich", "rso.app", "rso.kube"} & set(sys.modules)
+    heavy = {"aiohttp", "kubernetes", "msgspec", "rich", "rso.app", "rso.kube", "uvloop"}
+    loaded = heavy & set(sys.modules)
     print("loaded:", sorted(loaded))
 """
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 
-    for verb in ("status", "plan", "resize", "resume", "backup", "keygen", "resizer"):
+    for verb in ("status", "plan", "resize", "resume", "backup", "keygen", "resizer", "webhook"):
         assert f"\n  {verb} " in ran.stdout
     assert "loaded: []" in ran.stdout
 

@@ -1,4 +1,4 @@
-"""The resizer as a process of its own, as a cluster runs it."""
+"""The operator's parts as processes of their own, as a cluster runs them."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ EXIT_SECONDS = 40.0
 
 
 class Process:
-    """A running `rso resizer` and what it has written so far."""
+    """A running part and what it has written so far."""
 
     def __init__(self, popen: subprocess.Popen[bytes], output: Path) -> None:
         self.popen = popen
@@ -34,13 +34,22 @@ def resizer(
     sets: Sets, directory: Path, *flags: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Process]:
     """Run `rso resizer` for the namespace of the test; it is killed at the end if it still runs."""
-    output = directory / "resizer.log"
+    command = ("resizer", "--metrics-bind=0", *flags, f"--namespace={sets.namespace}")
+    with part(directory, *command, environment=environment) as process:
+        yield process
+
+
+@contextmanager
+def part(
+    directory: Path, *command: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """Run `rso` with these words; it is killed at the end if it still runs."""
+    output = directory / f"{command[0]}.log"
     program = Path(sys.executable).with_name("rso")
-    command = [str(program), "resizer", "--metrics-bind=0", *flags]
     chosen = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
     with output.open("wb") as file:
         popen = subprocess.Popen(
-            [*command, f"--namespace={sets.namespace}"],
+            [str(program), *command],
             stdout=file,
             stderr=subprocess.STDOUT,
             env=chosen | dict(environment or {}),

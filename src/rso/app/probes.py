@@ -5,16 +5,24 @@ yet seen the cluster is alive only, and one whose watches are stuck is to be sta
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from rso.app.metrics import Metrics
 from rso.app.settings import Address
 
 Check = Callable[[], str | None]
 
 _STOP_SECONDS = 1.0  # a scrape that still runs; longer would delay giving the Lease back
+
+
+class Rendered(Protocol):
+    """What can be read by Prometheus."""
+
+    def render(self) -> bytes:
+        """Return all series in the text format."""
+        ...
 
 
 class CannotListen(Exception):
@@ -29,7 +37,7 @@ class Probes:
     """
 
     def __init__(
-        self, bind: Address | None, metrics: Metrics, ready: Check, healthy: Check
+        self, bind: Address | None, metrics: Rendered, ready: Check, healthy: Check
     ) -> None:
         self._bind = bind
         app = web.Application()
@@ -74,7 +82,7 @@ def _answer_to(check: Check) -> Callable[[web.Request], Awaitable[web.Response]]
     return answer
 
 
-def _page_of(metrics: Metrics) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _page_of(metrics: Rendered) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def page(_: web.Request) -> web.Response:
         return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

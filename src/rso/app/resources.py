@@ -58,6 +58,14 @@ ACCESS_REVIEWS = raw(
     Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", namespaced=False)
 )
 SECRETS = raw(Resource("", "v1", "secrets"))
+_ADMISSION = "admissionregistration.k8s.io"
+MUTATING_WEBHOOKS = raw(
+    Resource(_ADMISSION, "v1", "mutatingwebhookconfigurations", namespaced=False)
+)
+POLICIES = raw(Resource(_ADMISSION, "v1", "validatingadmissionpolicies", namespaced=False))
+POLICY_BINDINGS = raw(
+    Resource(_ADMISSION, "v1", "validatingadmissionpolicybindings", namespaced=False)
+)
 
 
 class Identified(Struct, frozen=True):

@@ -13,16 +13,20 @@ from typing import Literal
 
 from rso.core.policy import Bounds
 from rso.core.quantity import size
+from rso.core.rules import OnSmaller, Rules
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 TemplateFollows = Literal["always", "never"]
+Tls = Literal["self", "files", "cert-manager"]
 Address = tuple[str, int]
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _IDENTITY = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
+# No quote and no backslash: it becomes a part of an expression.
+_USER = re.compile(r"[A-Za-z0-9:@._/-]{1,253}", re.ASCII)
 _MAX_COUNT = 1000  # more workers than any API server serves
 
 
@@ -67,6 +71,49 @@ class Settings:
             template_follows=self.template_follows == "always",
             reads_volumes=not self.namespaces,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """The settings of a webhook.
+
+    With `tls` files or cert-manager the pair lies in `tls_dir`, as `tls.crt` and `tls.key`.
+    `resizer_user` and `autoscaler_user` are those of the operator's other parts.
+    """
+
+    service: str
+    service_namespace: str
+    kubeconfig: Path | None = None
+    context: str | None = None
+    namespaces: tuple[str, ...] = ()
+    listen: Address = ("", 8443)
+    register: bool = True
+    fence: bool = True
+    tls: Tls = "self"
+    tls_dir: Path | None = None
+    resizer_user: str = ""
+    autoscaler_user: str = ""
+    on_smaller: OnSmaller = "deny"
+    max_size_bytes: int = 2000 * 2**30
+    max_factor: int = 10
+    metrics_bind: Address | None = ("", 8080)
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+
+    @property
+    def rules(self) -> Rules:
+        """What these settings allow a request."""
+        bounds = Bounds(self.max_size_bytes, self.max_factor, template_follows=False)
+        return Rules(bounds, self.on_smaller)
+
+
+def user(text: str) -> str:
+    """Return the name of a user as the API server knows it, such as a ServiceAccount's."""
+    if not _USER.fullmatch(text):
+        raise ValueError(
+            f"{text!a} is no user; a ServiceAccount is system:serviceaccount:NAMESPACE:NAME"
+        )
+    return text
 
 
 def bind_address(text: str) -> Address | None:

@@ -154,8 +154,8 @@ def lease_options() -> Option:
     )
 
 
-def bound_options() -> Option:
-    """Return the flags that say how far a set may grow."""
+def size_options() -> Option:
+    """Return the flags that say how large a wish may be."""
     return compose(
         option(
             "--max-size",
@@ -175,6 +175,13 @@ def bound_options() -> Option:
             callback=checked(settings.count),
             help="A wish over N times the template's size needs the annotation `confirm`.",
         ),
+    )
+
+
+def bound_options() -> Option:
+    """Return the flags that say how far a set may grow."""
+    return compose(
+        size_options(),
         option(
             "--template-follows",
             "template_follows",

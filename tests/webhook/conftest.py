@@ -1,0 +1,31 @@
+"""Fixtures of the tests with a webhook that the API server really asks."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from testbed.cluster import Cluster
+from tests.support.fixtures import key_dir, operator_namespace
+from tests.support.reviewers import Reviewer, serving, settings_of
+from tests.support.sets import Sets
+
+__all__ = ["key_dir", "operator_namespace"]
+
+
+@pytest.fixture(scope="module")
+def reviewer(cluster: Cluster) -> Iterator[Reviewer]:
+    """Yield a webhook that reviews the sets of one namespace, for the tests of a module."""
+    reviewed, own = cluster.make_namespace(), cluster.make_namespace()
+    with serving(cluster, settings_of(cluster, reviewed, own)) as running:
+        yield running
+    for namespace in (reviewed, own):
+        cluster.delete("namespace", namespace)
+
+
+@pytest.fixture
+def sets(cluster: Cluster, reviewer: Reviewer) -> Iterator[Sets]:
+    """Yield the objects of the reviewed namespace, in which there is no `db` before and after."""
+    found = Sets(cluster, reviewer.settings.namespaces[0])
+    yield found
+    cluster.delete("statefulset", "db", found.namespace)
+    found.wait(lambda: found.find("db") is None, "the set has gone")
