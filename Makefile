@@ -40,7 +40,7 @@ endef
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup ## show a set grow on a real cluster (12 minutes the first time, then seconds)
+demo: setup ## show a set grow on a real cluster (12 to 18 minutes the first time, then seconds)
 	@$(RUN)/python -m testbed.demo
 
 test: setup times static all-tests ## all checks and tests (45 minutes the first time, then 20)
