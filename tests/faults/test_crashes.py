@@ -23,7 +23,7 @@ CASES = [
 ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("shape", "position"), [pytest.param(*each, id=f"{each[0].id}-{each[1]}") for each in CASES]
 )
@@ -74,7 +74,7 @@ def kind_of(point: Point, position: Position) -> str:
     return "class A" if point.is_essential and position in KILLS else "extras"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_27_lease_and_event_writes_are_no_worse(batch: Batch, count: Count) -> None:
     """A death at a write of the Lease or of an Event is like any other."""
     shape = Shape(1, 1)

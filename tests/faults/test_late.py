@@ -11,7 +11,7 @@ SHAPE = Shape(1, 1)
 WRITES = 10  # of this shape: six that safety.md counts, the labels and the status twice
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("moment", ["at the same write", "at rest"])
 def test_a_late_request_does_no_harm(batch: Batch, count: Count, moment: str) -> None:
     """A request that lands when another instance is at the same write, or done, does no harm."""

@@ -18,7 +18,7 @@ SHAPE = Shape(1, 1)
 TAKEOVER_SECONDS = 20.0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_87_a_leader_that_loses_the_lease_at_a_write_does_no_harm(
     batch: Batch, count: Count
 ) -> None:
@@ -75,7 +75,7 @@ class Shifted(SystemClock):
         return super().now() + self._error
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("hours", [1, -1], ids=["ahead", "behind"])
 def test_87_a_clock_that_is_an_hour_wrong_neither_gives_nor_takes_the_lease(
     batch: Batch, record: Record, hours: float

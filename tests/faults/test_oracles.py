@@ -111,7 +111,7 @@ MUTANTS = [
 ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("mutant", "oracle"), MUTANTS)
 def test_an_oracle_finds_a_bug(
     batch: Batch, mutant: Callable[[Request], Request], oracle: str
@@ -136,7 +136,7 @@ def has_successor(scene: Scene) -> bool:
     return bool(uid != scene.sets.get("db")["metadata"]["uid"]) and scene.sets.is_ready("db")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_delete_without_preconditions_is_found(batch: Batch) -> None:
     """One that deletes by name only deletes the successor of another one's making (O5)."""
     (scene,) = batch.scenes(SHAPE, 1)
@@ -151,7 +151,7 @@ def test_a_delete_without_preconditions_is_found(batch: Batch) -> None:
     assert "O5" in found(batch.judge(scene, None))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_secret_in_a_log_line_is_found(batch: Batch) -> None:
     """A log line with a part of the set's content is found (O11)."""
     (scene,) = batch.scenes(SHAPE, 1)
@@ -162,7 +162,7 @@ def test_a_secret_in_a_log_line_is_found(batch: Batch) -> None:
     assert "O11" in found(batch.judge(scene, None))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_policy_that_is_changed_without_a_note_is_found(batch: Batch) -> None:
     """One that does not note which retention policy it must restore is found (O8)."""
     (scene,) = batch.scenes(Shape(1, 1, "Delete"), 1)
@@ -176,7 +176,7 @@ def test_a_policy_that_is_changed_without_a_note_is_found(batch: Batch) -> None:
     assert "O8" in found(batch.judge(scene, None))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_backup_dropped_too_early_is_found(batch: Batch) -> None:
     """One that drops the backup while the set is away is found, although all ends well (O7)."""
     (scene,) = batch.scenes(SHAPE, 1)
@@ -194,7 +194,7 @@ def test_a_backup_dropped_too_early_is_found(batch: Batch) -> None:
     assert "O7" in found(batch.judge(scene, None))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_manager_that_nobody_knows_is_found(batch: Batch) -> None:
     """One that gives a field to a stranger ends otherwise than a sound one (O12)."""
     sound, scene = batch.scenes(SHAPE, 2)
@@ -209,7 +209,7 @@ def test_a_manager_that_nobody_knows_is_found(batch: Batch) -> None:
     assert "O12" in found(batch.judge(scene, reference.end))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_evidence_of_a_lost_set_of_unrest_and_of_a_delete_after_a_refusal_is_found(
     batch: Batch,
 ) -> None:

@@ -10,7 +10,7 @@ SHAPE = Shape(3, 1)
 ROUNDS = 6
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_two_resizers_delete_a_set_once(batch: Batch) -> None:
     """Two resizers that do not know of each other delete and create a set once."""
     first, *others = batch.scenes(SHAPE, ROUNDS + 1)
@@ -27,7 +27,7 @@ def test_two_resizers_delete_a_set_once(batch: Batch) -> None:
     assert [each for found in batch.together(others, play) for each in found] == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_resizer_that_pauses_at_a_write_does_no_harm(batch: Batch) -> None:
     """Where one resizer stops before a write and the other does everything, nothing is done twice.
 

@@ -20,7 +20,7 @@ ABSENT = "create"
 WITNESS = "witness"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.id)
 def test_27_a_set_that_its_user_deletes_stays_deleted(
@@ -46,7 +46,7 @@ def test_27_a_set_that_its_user_deletes_stays_deleted(
     assert [each for complaints in found for each in complaints] == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", MODES)
 def test_27_a_set_that_its_user_deletes_while_claims_are_freed_stays_deleted(
     batch: Batch, count: Count, mode: str
@@ -132,7 +132,7 @@ def test_a_label_whose_answer_is_lost_leaves_no_doubt(batch: Batch, mode: str) -
     assert not [sent for sent in operator.wire.changes() if write_name(sent.request) == "create"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.id)
 @pytest.mark.parametrize("write", ["delete", "label superseded"])
 def test_27_in_doubt_the_set_comes_back(batch: Batch, shape: Shape, write: str) -> None:
@@ -153,7 +153,7 @@ def test_27_in_doubt_the_set_comes_back(batch: Batch, shape: Shape, write: str) 
     assert [each for each in found if not each.startswith("O5:")] == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("write", ["delete", "label superseded"])
 def test_27_in_doubt_a_set_whose_pods_were_deleted_too_comes_back(batch: Batch, write: str) -> None:
     """The set is back and done although its user has deleted its Pods with it."""

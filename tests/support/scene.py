@@ -19,7 +19,7 @@ from tests.support.sets import Sets, Snapshot, statefulset
 Json = dict[str, Any]
 CANARY = "canary-4711-in-env-args-and-annotation"
 RESYNCS = 10
-REST_SECONDS = 120.0  # a loaded machine and a throttled controller manager
+REST_SECONDS = 240.0  # a loaded machine and a throttled controller manager
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,13 @@ def own(sets: Sets) -> dict[str, str]:
     return {k.removeprefix(PREFIX): v for k, v in annotations.items() if k.startswith(PREFIX)}
 
 
+def is_observed(sets: Sets) -> bool:
+    """Return whether the StatefulSet controller has nothing more to write."""
+    found = sets.get("db")
+    seen = found.get("status", {}).get("observedGeneration")
+    return bool(seen == found["metadata"]["generation"] and found["status"].get("updateRevision"))
+
+
 def manifest(size: str = "1Gi", **annotations: str) -> str:
     """Return the manifest that a person has in Git."""
     own = {PREFIX + key.replace("_", "-"): text for key, text in annotations.items()}
@@ -88,6 +95,7 @@ def test_the_same_manifest_again_changes_nothing(sets: Sets, way: Way) -> None:
     """A second apply leaves the very version that is stored: no endless difference."""
     way(sets, manifest()) if way is not replace else client_apply(sets, manifest())
     way(sets, manifest("2Gi"))
+    sets.wait(lambda: is_observed(sets), "the controller has written its status")
     before = sets.get("db")
 
     told = way(sets, manifest("2Gi"))
@@ -388,6 +396,7 @@ def test_decisions_are_counted(sets: Sets, reviewer: Reviewer) -> None:
     client_apply(sets, manifest("20Gi"))
     _run(sets, "annotate", "sts", "db", f"{PREFIX}recreate=false")
 
-    assert [1, 1, 1] == [after - each for after, each in zip(counts(), before, strict=True)]
+    # The API server may ask again about the same request, when the set changed meanwhile.
+    assert all(after > each for after, each in zip(counts(), before, strict=True))
     assert reviewer.metric("rso_certificate_expiry_timestamp_seconds") > 1.7e9
     assert reviewer.metric("rso_review_seconds_count") >= 2

@@ -27,6 +27,18 @@ def patch(sets: Sets, account: ServiceAccount, kind: str, body: object) -> str:
     return ran.stdout + ran.stderr
 
 
+def wait_fenced(sets: Sets, account: ServiceAccount) -> None:
+    """Return when the fence holds for somebody: policies begin to hold after a moment."""
+    probe = ("patch", "sts", "db", "--type=merge", "--dry-run=server", "-p")
+    wish = json.dumps(annotating(resize_0="3Gi"))
+
+    def is_refused() -> bool:
+        words = ("-n", sets.namespace, *probe, wish)
+        return REFUSED in kubectl(sets.cluster, *words, kubeconfig=account.kubeconfig).stderr
+
+    sets.wait(is_refused, "the fence holds")
+
+
 def annotating(**wishes: str) -> Json:
     own = {PREFIX + key.replace("_", "-"): text for key, text in wishes.items()}
     return {"metadata": {"annotations": own}}
@@ -49,6 +61,7 @@ def test_who_may_not_patch_claims_may_not_wish(
     editor = cluster.service_account(sets.namespace, [EDIT])
     owner = cluster.service_account(sets.namespace, [EDIT, CLAIMS])
 
+    wait_fenced(sets, editor)
     refused = patch(sets, editor, kind, body)
     image = patch(sets, editor, "merge", {"metadata": {"labels": {"team": "blue"}}})
     allowed = patch(sets, owner, kind, body)
@@ -68,6 +81,7 @@ def test_the_autoscaler_may_write_its_own_wish_only(
     sets.cluster.apply(statefulset(replicas=0), namespace)
 
     with serving(cluster, settings):
+        wait_fenced(sets, account)
         own = patch(sets, account, "merge", annotating(auto_resize_0="2Gi"))
         wish = patch(sets, account, "merge", annotating(resize_0="2Gi"))
         both = patch(sets, account, "merge", annotating(auto_resize_0="3Gi", paused="true"))
