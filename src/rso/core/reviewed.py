@@ -119,8 +119,8 @@ class Review(Struct, frozen=True):
     request: Request
 
 
-def is_whole_manifest(request: Request) -> bool:
-    """Return whether the request carries all that somebody's manifest says of the templates.
+def is_whole_manifest(old: ReviewedSet, new: ReviewedSet, manager: str) -> bool:
+    """Return whether an update carries all that somebody's manifest says of the templates.
 
     Only then a template that equals the stored one is a statement, not a mere leftover:
 
@@ -130,17 +130,13 @@ def is_whole_manifest(request: Request) -> bool:
 
     Seen on 1.37.2: for a patch, too, the options are UpdateOptions.
     """
-    old, new = request.old_object, request.object
-    if old is None or new is None:
-        return False
     written = _written_by_us(old)
     if written and written.isdisjoint(new.annotations):
         return True
     if old.annotations.get(LAST_APPLIED) != new.annotations.get(LAST_APPLIED):
         return LAST_APPLIED in new.annotations
-    name = request.options.field_manager
     return any(
-        each.manager == name and each.applies_templates for each in new.metadata.managed_fields
+        each.manager == manager and each.applies_templates for each in new.metadata.managed_fields
     )
 
 

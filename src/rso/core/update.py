@@ -19,7 +19,7 @@ class Update:
         self._new = new
         self._rules = rules
         self._draft = Draft(new)
-        self._is_whole = is_whole_manifest(request)
+        self._is_whole = is_whole_manifest(old, new, request.options.field_manager)
         self._status = old.annotations.get(names.STATUS, "")
 
     def verdict(self) -> Verdict:
