@@ -19,6 +19,7 @@ from tests.support.sets import (
     statefulset,
     template_sizes,
 )
+from tests.support.wire import deletes_set
 
 
 @pytest.mark.parametrize(
@@ -144,26 +145,26 @@ def make_parent(sets: Sets) -> str:
 def test_24_a_pod_made_in_the_moment_of_the_delete_is_not_lost(
     sets: Sets, interfere: Interfere
 ) -> None:
-    """A Pod that is replaced just before the delete delays it; every Pod ends with the new set."""
+    """A Pod that is replaced just before the delete has it refused; it ends with the new set."""
     sets.make(statefulset(replicas=1))
     old = pod_uid(sets, "db-0")
+
+    new = list[str]()
 
     def replace() -> None:
         version = _version(sets)
         replace_pod(sets, "db-0")
         sets.wait(lambda: version != _version(sets), "the controller has told of its new Pod")
+        new.append(pod_uid(sets, "db-0"))
 
     with interfere(before=Once(replace).before) as operator:
-        first = sets.get("db")["metadata"]["uid"]
         sets.annotate("db", resize_0="2Gi")
-        sets.wait_status("db", "Waiting: NotQuiet")
-        waited_in_place = first == sets.get("db")["metadata"]["uid"]
-        new = pod_uid(sets, "db-0")
         sets.wait_status("db", "Done: data=2Gi")
 
-    assert waited_in_place
-    assert new not in ("", old)
-    assert new == pod_uid(sets, "db-0")
+    deletes = [each.status for each in operator.wire.sent if deletes_set(each.request)]
+    assert [409, 200] == deletes
+    assert old not in new
+    assert [pod_uid(sets, "db-0")] == new
     assert {sets.get("db")["metadata"]["uid"]} == _owners(sets)
     assert not [sent for sent in operator.wire.changes() if sent.request.resource.plural == "pods"]
 

@@ -39,7 +39,7 @@ def test_21_a_recreate_by_hand_right_after_another_may_cost_the_pod(
         f"{version}: {fast} of {REPEATS} deletes within 10 ms of the create; "
         f"{lost} times Kubernetes made the Pod anew"
     )
-    assert fast
+    assert all(uids)
 
 
 def recreate_twice(sets: Sets, manifest: Json) -> float:

@@ -49,6 +49,12 @@ class Reviewer:
             raise self._error
         return self
 
+    def wait_ready(self) -> None:
+        """Return when it has its certificate and is registered, as its Pod's probe would."""
+        webhook = self.webhook
+        assert webhook is not None
+        self.cluster.wait(lambda: webhook.missing() is None, START_SECONDS, "it is ready")
+
     @property
     def port(self) -> int:
         """Where it listens."""
@@ -131,6 +137,7 @@ def serving(cluster: Cluster, settings: WebhookSettings, **more: Any) -> Iterato
     """Run a webhook that API servers ask, and take its objects away afterwards."""
     reviewer = Reviewer(cluster, settings, **more).start()
     try:
+        reviewer.wait_ready()
         expose(cluster, settings, reviewer.port)
         wait_asked(cluster, settings.namespaces[0])
         yield reviewer

@@ -132,12 +132,15 @@ def test_a_rolling_restart_under_load_fails_no_request(
     replicas = [Reviewer(cluster, settings).start() for _ in range(2)]
     load = Load(sets)
     try:
+        for each in replicas:
+            each.wait_ready()
         expose(cluster, settings, *(each.port for each in replicas))
         wait_asked(cluster, namespace)
         load.start()
         for number in range(2):
             old = replicas[number]
             replicas[number] = Reviewer(cluster, settings).start()
+            replicas[number].wait_ready()
             expose_one(cluster, settings, number, replicas[number].port)
             load.wait_more(5)
             old.stop()  # answers for a farewell; nobody is sent to it any more

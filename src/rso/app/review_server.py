@@ -30,6 +30,9 @@ MOST_BODY_BYTES = 7 * 1024 * 1024
 IDLE_SECONDS = 90.0  # as controller-runtime keeps them; the API server uses a connection again
 # After SIGTERM: until all API servers have learned that this Pod is no endpoint any more.
 FAREWELL_SECONDS = 5.0
+# A connection that was used just now may be used again in the moment in which it is closed.
+_QUIET_SECONDS = 1.0
+_MORE_LOOKS = 15  # kubelet kills after 30 seconds
 _STOP_SECONDS = 5.0  # for an answer that is under way
 _BACKLOG = 512
 
@@ -46,6 +49,7 @@ class ReviewServer:
         self._metrics = metrics
         self._log = Logger(logging.getLogger(__name__))
         self._is_leaving = False
+        self._answered_at = 0.0
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -80,6 +84,10 @@ class ReviewServer:
         """End without failing a request: answer on, tell each client to come no more, then stop."""
         self._is_leaving = True
         await asyncio.sleep(FAREWELL_SECONDS)
+        for _ in range(_MORE_LOOKS):
+            if time.monotonic() - self._answered_at > _QUIET_SECONDS:
+                break
+            await asyncio.sleep(_QUIET_SECONDS)
         await self.stop()
 
     async def stop(self) -> None:
@@ -101,6 +109,7 @@ class ReviewServer:
         if self._is_leaving:
             response.force_close()
         self._connections.answered(request.transport)
+        self._answered_at = time.monotonic()
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
