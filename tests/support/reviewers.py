@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -32,6 +33,7 @@ class Reviewer:
     cluster: Cluster
     settings: WebhookSettings
     clock: Clock = field(default_factory=SystemClock)
+    kubeconfig: Path | None = None
     webhook: Webhook | None = None
 
     def __post_init__(self) -> None:
@@ -100,7 +102,8 @@ class Reviewer:
         await let_connections_close()
 
     async def _run(self) -> None:
-        transport = HttpTransport(from_kubeconfig(str(self.cluster.kubeconfig)))
+        chosen = self.kubeconfig or self.cluster.kubeconfig
+        transport = HttpTransport(from_kubeconfig(str(chosen)))
         self.webhook = Webhook(self.settings, transport, self.clock)
         running = asyncio.ensure_future(self.webhook.run())
         try:

@@ -1,12 +1,15 @@
 """Fixtures of the tests with a webhook that the API server really asks."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from rso.app.authority import make_authority, make_leaf
+from rso.kube.clock import SystemClock
 from testbed.cluster import Cluster
 from tests.support.fixtures import key_dir, operator_namespace
-from tests.support.reviewers import Reviewer, serving, settings_of
+from tests.support.reviewers import SERVICE, Reviewer, serving, settings_of
 from tests.support.sets import Sets
 
 __all__ = ["key_dir", "operator_namespace"]
@@ -29,3 +32,17 @@ def sets(cluster: Cluster, reviewer: Reviewer) -> Iterator[Sets]:
     yield found
     cluster.delete("statefulset", "db", found.namespace)
     found.wait(lambda: found.find("db") is None, "the set has gone")
+
+
+@pytest.fixture
+def files(tmp_path: Path, operator_namespace: str) -> Path:
+    """Return a directory with a pair for the Service of the test, and its authority."""
+    now = SystemClock().now()
+    authority = make_authority(now)
+    leaf = make_leaf(authority, (f"{SERVICE}.{operator_namespace}.svc",), now)
+    directory = tmp_path / "tls"
+    directory.mkdir()
+    (directory / "tls.crt").write_bytes(leaf.certificate)
+    (directory / "tls.key").write_bytes(leaf.key)
+    (directory / "ca.crt").write_bytes(authority.certificate)
+    return directory

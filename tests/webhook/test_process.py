@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from rso.app.authority import make_authority, make_leaf
-from rso.kube.clock import SystemClock
 from testbed.cluster import Cluster
 from tests.cluster.processes import Process, part
 from tests.cluster.test_serving import free_address, get
@@ -23,20 +21,6 @@ from tests.support.reviewers import (
     wait_asked,
 )
 from tests.support.sets import PREFIX, Sets, statefulset
-
-
-@pytest.fixture
-def files(tmp_path: Path, operator_namespace: str) -> Path:
-    """Return a directory with a pair for the Service of the test, and its authority."""
-    now = SystemClock().now()
-    authority = make_authority(now)
-    leaf = make_leaf(authority, (f"{SERVICE}.{operator_namespace}.svc",), now)
-    directory = tmp_path / "tls"
-    directory.mkdir()
-    (directory / "tls.crt").write_bytes(leaf.certificate)
-    (directory / "tls.key").write_bytes(leaf.key)
-    (directory / "ca.crt").write_bytes(authority.certificate)
-    return directory
 
 
 @pytest.fixture

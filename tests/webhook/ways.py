@@ -35,8 +35,13 @@ def manifest(size: str = "1Gi", log: str = "", **annotations: str) -> str:
 
 
 def start(sets: Sets, way: "Way", text: str) -> None:
-    """Create the set as the person who changes it in this way would have."""
+    """Create the set as the person who changes it in this way would have.
+
+    The StatefulSet controller has written its first status afterwards: `kubectl replace` reads a
+    version and insists on it.
+    """
     server_apply(sets, text) if way is server_apply else client_apply(sets, text)
+    sets.wait(lambda: is_observed(sets), "the controller has seen the set")
 
 
 def client_apply(sets: Sets, text: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rso.app import resources
@@ -77,6 +78,8 @@ class SelfSigned:
     async def _authority(self) -> Authority:
         """Return the authority that all replicas share, made or renewed where that is due.
 
+        An empty Secret of that name spares the right to create Secrets, which no name can limit.
+
         Raises: AlreadyExists, Conflict, when another replica did so just now.
         """
         name, namespace, now = self._service.secret, self._service.namespace, self._clock.now()
@@ -87,17 +90,24 @@ class SelfSigned:
             await self._client.create(resources.SECRETS, namespace, _manifest(name, made))
             self._log.info("certificate authority is made", secret=name)
             return made
-        authority = _read(found, f"{namespace}/{name}")
-        try:
-            fresh = renewed(authority, now)
-        except ValueError:
-            raise UnusableSecret(_unusable(f"{namespace}/{name}")) from None
-        if fresh != authority:
+        held = _read(found, f"{namespace}/{name}")
+        fresh = _current(held, now, f"{namespace}/{name}")
+        if fresh != held:
             version = found["metadata"]["resourceVersion"]
             body = {"metadata": {"resourceVersion": version}, "data": _data(fresh)}
             await self._client.patch(resources.SECRETS, namespace, name, body)
-            self._log.info("certificate authority is renewed", secret=name)
+            told = "certificate authority is renewed" if held else "certificate authority is made"
+            self._log.info(told, secret=name)
         return fresh
+
+
+def _current(held: Authority | None, now: datetime, name: str) -> Authority:
+    if held is None:
+        return Authority(make_authority(now))
+    try:
+        return renewed(held, now)
+    except ValueError:
+        raise UnusableSecret(_unusable(name)) from None
 
 
 def _manifest(name: str, authority: Authority) -> Json:
@@ -121,11 +131,13 @@ def _data(authority: Authority) -> dict[str, str | None]:
     return {key: base64.b64encode(text).decode() or None for key, text in texts.items()}
 
 
-def _read(secret: Json, name: str) -> Authority:
+def _read(secret: Json, name: str) -> Authority | None:
+    """Return what a Secret holds; None for an empty one, which was made for us to fill."""
+    held = secret.get("data") or {}
+    if not held:
+        return None
     try:
-        data = {
-            k: base64.b64decode(v, validate=True) for k, v in (secret.get("data") or {}).items()
-        }
+        data = {key: base64.b64decode(text, validate=True) for key, text in held.items()}
         following = Pair(*(data[key] for key in _FOLLOWING)) if _FOLLOWING[0] in data else None
         return Authority(Pair(*(data[key] for key in _SIGNER)), following, data.get(_FORMER, b""))
     except (KeyError, ValueError):
