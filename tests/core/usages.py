@@ -1,12 +1,13 @@
 """Usages of claims; a test states only what matters to it."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from msgspec.structs import replace
 
-from rso.core.autoscale import Outcome, Scaled, Usage, decide
-from rso.core.judge import Limits
+from rso.core.autoscale import Scaled, Usage, decide
+from rso.core.judge import Limits, Outcome
 from rso.core.quantity import read_bytes
 from rso.core.usage import Sample
 from tests.factories import BOUNDS, NOW, Json, claim, own, statefulset
@@ -18,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 def sample(full: float = 0.5, size: str = "10Gi", **changes: Any) -> Sample:  # noqa: ANN401  any field
     """Return a sample taken ten seconds ago of claim data-db-0."""
     capacity = float(read_bytes(size))
-    used = int(capacity * full)
+    used = ceil(capacity * full)
     base = Sample("uid-data-db-0", NOW - timedelta(seconds=10), capacity, used, capacity - used)
     return replace(base, **changes)
 

@@ -119,8 +119,8 @@ def _written(outcome: Outcome, template: Template) -> dict[str, str | None]:
     key = f"{names.AUTO_WISH}{outcome.index}"
     match outcome.change:
         case Change.RAISE:
-            noted_at = f"{names.AUTO_STEPS}{outcome.index}"
-            return {key: outcome.size, noted_at: noted(template.steps, template.now)}
+            steps = noted(template.noted, template.now, template.scaling.steps_per_day)
+            return {key: outcome.size, f"{names.AUTO_STEPS}{outcome.index}": steps}
         case Change.LOWER:
             return {key: outcome.size}
         case Change.WITHDRAW:

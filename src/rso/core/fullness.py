@@ -17,12 +17,19 @@ SAMPLES_AHEAD = 2
 def is_reached(reading: Reading, scaling: Scaling) -> bool:
     """Return whether a threshold is reached: the share, the free bytes, or the inodes."""
     at = scaling.grow_at
-    used, capacity = reading.used_bytes, reading.capacity_bytes
-    if at.full_ratio is not None and used >= at.full_ratio * capacity:
+    ratio = at.full_ratio
+    if ratio is not None and _is_share(reading.used_bytes, reading.capacity_bytes, ratio):
         return True
     if at.free_bytes is not None and reading.available_bytes <= at.free_bytes:
         return True
-    return 0 < scaling.inodes_ratio * reading.inodes <= reading.inodes_used
+    return reading.inodes > 0 and _is_share(
+        reading.inodes_used, reading.inodes, scaling.inodes_ratio
+    )
+
+
+def _is_share(part: int, whole: int, ratio: Fraction) -> bool:
+    """Return whether a part is at least this share; in integers, since each claim is asked."""
+    return part * ratio.denominator >= whole * ratio.numerator
 
 
 def checks_passed(row: tuple[Reading, ...], scaling: Scaling) -> int:

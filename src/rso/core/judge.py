@@ -18,7 +18,7 @@ from rso.core.policy import Bounds, Target, bound_bytes
 from rso.core.quantity import InvalidQuantity, Size, format_bytes, size
 from rso.core.scaling import Scaling
 from rso.core.steps import limited, steps_of, target_bytes
-from rso.core.trust import Reading, Watched, readings
+from rso.core.trust import Reading, Watched, newest, row
 
 # Any of them true: the storage side has not finished with the claim.
 _GROWING = ("Resizing", "FileSystemResizePending", "ControllerResizeError", "NodeResizeError")
@@ -46,11 +46,14 @@ class Change(StrEnum):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """One claim: why it asks for no step (None: it does), and what is believed, newest first."""
+    """One claim: why it asks for no step (None: it does), and what is believed, newest first.
+
+    Below its threshold only the newest sample is looked at.
+    """
 
     watched: Watched
     hold: Hold | None
-    row: tuple[Reading, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,7 +94,8 @@ class Template:
         self.watched = watched
         self.scaling = scaling
         self.now = now
-        self.steps = steps_of(annotations, target.index, now)
+        self.noted = annotations.get(f"{names.AUTO_STEPS}{target.index}", "")
+        self.steps = steps_of(self.noted, now)
         self.wish = wish_of(annotations, target.index)
         self.largest = max((each.request_bytes for each in watched), default=0)
         self._max_age = timedelta(seconds=limits.max_age_seconds)
@@ -133,14 +137,15 @@ class Template:
             return Judged(each, Hold.INFEASIBLE)
         if self._is_growing(each):
             return Judged(each, Hold.RESIZE_IN_FLIGHT)
-        row = readings(each, self.now, self._max_age)
-        if isinstance(row, Hold):
-            return Judged(each, row)
-        if not is_reached(row[0], self.scaling):
-            return Judged(each, Hold.BELOW_THRESHOLD, row)
-        is_confirmed = checks_passed(row, self.scaling) >= self.scaling.checks
-        is_due = is_confirmed or is_urgent(row)
-        return Judged(each, None if is_due else Hold.ONE_CHECK, row)
+        last = newest(each, self.now, self._max_age)
+        if isinstance(last, Hold):
+            return Judged(each, last)
+        if not is_reached(last, self.scaling):
+            return Judged(each, Hold.BELOW_THRESHOLD, (last,))
+        readings = row(each, last, self.now, self._max_age)
+        is_confirmed = checks_passed(readings, self.scaling) >= self.scaling.checks
+        is_due = is_confirmed or is_urgent(readings)
+        return Judged(each, None if is_due else Hold.ONE_CHECK, readings)
 
     def _is_growing(self, each: Watched) -> bool:
         """Return whether a claim grows, or is about to."""
@@ -166,8 +171,8 @@ class Template:
 
     def _step(self, judged: tuple[Judged, ...], due: list[Judged]) -> Outcome:
         """Return the step for the claims that ask for one, or which limit forbids it."""
-        fullest = max(due, key=lambda each: full_ratio(each.row[0]))
-        filled = f"claim {fullest.name} is {int(full_ratio(fullest.row[0]) * 100)} % full"
+        fullest = max(due, key=lambda each: full_ratio(each.readings[0]))
+        filled = f"claim {fullest.name} is {int(full_ratio(fullest.readings[0]) * 100)} % full"
         start = self._start(judged)
         goal = target_bytes(start, self._needed(judged), self.scaling)
         reached = limited(goal, start, self.most, self.scaling)
@@ -177,7 +182,7 @@ class Template:
                 f"{format_bytes(self.most)}; raise max-size, or clean up"
             )
             return replace(self._held(Hold.AT_LIMIT, judged), sentence=sentence)
-        if self._is_cooling() and not any(is_urgent(each.row) for each in due):
+        if self._is_cooling() and not any(is_urgent(each.readings) for each in due):
             return self._held(Hold.COOLDOWN, judged)
         if len(self.steps) >= self.scaling.steps_per_day:
             sentence = f"{filled}, and {len(self.steps)} steps were taken in 24 hours"
@@ -193,16 +198,16 @@ class Template:
         Above the volumes and file systems, too: drivers round up, and a request between a claim's
         capacity and its volume's size never ends (V40).
         """
-        seen = (each.row[0].capacity_bytes for each in judged if each.row)
+        seen = (each.readings[0].capacity_bytes for each in judged if each.readings)
         sizes = (max(each.request_bytes, each.size_bytes) for each in self.watched)
         return max(self.target.claim.bytes, *sizes, *seen)
 
     def _needed(self, judged: tuple[Judged, ...]) -> int:
         """Return the size that helps every claim whose usage is known."""
         needs = (
-            needed_bytes(each.row[0], each.watched.size_bytes, self.scaling)
+            needed_bytes(each.readings[0], each.watched.size_bytes, self.scaling)
             for each in judged
-            if each.row
+            if each.readings
         )
         return max(needs)
 

@@ -7,6 +7,7 @@ flags of the same names are read by them, too.
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ LEAST_BYTES = 2**20
 MOST_CHECKS = 10
 MOST_STEPS_PER_DAY = 24  # each is a time in an annotation
 
+_REMEMBERED = 256  # shares that people write: few, and read at each look
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)%", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,3}", re.ASCII)
 
@@ -148,6 +150,7 @@ def step_bytes(text: str) -> int:
     return amount
 
 
+@lru_cache(_REMEMBERED)
 def _ratio(text: str, least: Fraction, most: Fraction, how: str) -> Fraction:
     match = _PERCENT.fullmatch(text)
     ratio = Fraction(match[1]) / 100 if match else None

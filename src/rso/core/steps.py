@@ -8,12 +8,11 @@ size at least, and the file system from before is more than 10 % off the claim's
 takes its samples for those of the larger one (trust.py). Only a step that a limit cuts is smaller.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
+from fractions import Fraction
 from math import ceil
 
-from rso.core.names import AUTO_STEPS
-from rso.core.scaling import MOST_STEPS_PER_DAY, Scaling
+from rso.core.scaling import Scaling
 from rso.core.times import format_time, parse_time
 
 GIB = 2**30
@@ -24,15 +23,16 @@ DAY = timedelta(days=1)
 def target_bytes(start: int, needed: int, scaling: Scaling) -> int:
     """Return the size to ask for, above `start`, without the limits of `limited`.
 
-    `start` is the largest size that a claim has or asks for.
+    `start` is the largest size that a claim has or asks for. A step that does not help is taken as
+    many times at once as it needs.
     """
-    least = max(start + scaling.grow_min_bytes, needed, start + 1)
     by = scaling.grow_by
     if by.ratio is None and by.step_bytes is None:
-        return _power_of_two(least)
-    step = by.step_bytes or max(ceil(start * (by.ratio or 0)), 1)
-    count = max(ceil_divided(least - start, step), 1)
-    return _rounded(start + count * step)
+        return _power_of_two(max(start + max(scaling.grow_min_bytes, 1), needed))
+    step = Fraction(by.step_bytes) if by.step_bytes else start * (by.ratio or 0)
+    step = max(step, Fraction(max(scaling.grow_min_bytes, 1)))
+    count = max(ceil((needed - start) / step), 1)
+    return _rounded(ceil(start + count * step))
 
 
 def limited(target: int, start: int, most: int, scaling: Scaling) -> int:
@@ -51,20 +51,28 @@ def between(low: int, high: int) -> int | None:
     return half if low < half < high else None
 
 
-def steps_of(annotations: Mapping[str, str], index: int, now: datetime) -> list[datetime]:
-    """Return when steps of the last 24 hours were taken, oldest first.
+def steps_of(text: str, now: datetime) -> list[datetime]:
+    """Return the steps of the last 24 hours by the set's note of them.
 
     A time in the future, or one that nobody can read, counts as just now: a wrong clock may make
     the autoscaler wait, never hurry.
     """
-    text = annotations.get(f"{AUTO_STEPS}{index}", "")
-    times = [parse_time(each) or now for each in text.split(",") if each]
-    return sorted(min(each, now) for each in times if now - each < DAY)
+    times = [min(parse_time(each) or now, now) for each in _noted(text)]
+    return [each for each in times if now - each < DAY]
 
 
-def noted(steps: list[datetime], now: datetime) -> str:
-    """Return the annotation with one more step."""
-    return ",".join(format_time(each) for each in [*steps, now][-MOST_STEPS_PER_DAY:])
+def noted(text: str, now: datetime, kept: int) -> str:
+    """Return the note with one more step; it keeps the latest times, as many as a day may have.
+
+    Whatever their age, since a clock may be set ahead and back: a time that is dropped counts only
+    while all that are kept count, too, and these are enough.
+    """
+    before = (parse_time(each) or now for each in _noted(text))
+    return ",".join(format_time(each) for each in sorted([*before, now])[-kept:])
+
+
+def _noted(text: str) -> list[str]:
+    return [each for each in text.split(",") if each]
 
 
 def unit_bytes(amount: int) -> int:

@@ -15,8 +15,7 @@ So 10 % holds from 800Mi on; below, the least log of xfs alone is more.
 """
 
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
-from math import ceil, floor, isfinite
+from math import floor, isfinite
 
 import msgspec
 
@@ -28,10 +27,10 @@ from rso.core.usage import Sample
 
 # Clocks of nodes differ; more than this is no clock to go by.
 SKEW = timedelta(seconds=30)
-OFF_RATIO = Fraction(1, 10)  # of the claim's size; every step is larger, so it is seen (steps.py)
+OFF_PARTS = 10  # a tenth of the claim's size; every step is larger, so it is seen (steps.py)
 # The least log of xfs, 64Mi, and the header of LUKS2, 16Mi; of a tiny volume a third at most.
 METADATA_BYTES = 80 * 2**20
-METADATA_RATIO = Fraction(1, 3)
+METADATA_PARTS = 3
 # Slow clouds take minutes; later a file system that is too small is not late but wrong.
 VISIBLE_WITHIN = timedelta(minutes=15)
 _UNDATED = datetime.max.replace(tzinfo=UTC)
@@ -85,29 +84,35 @@ def watch(tracked: Tracked, samples: tuple[Sample, ...], volume_bytes: int) -> W
     )
 
 
-def readings(watched: Watched, now: datetime, max_age: timedelta) -> tuple[Reading, ...] | Hold:
-    """Return what is believed, newest first; a reason when the newest sample is not.
-
-    Each is older than the one before, by `max_age` at most: what a source says twice counts once,
-    and a gap, or a clock set back, ends the row.
-    """
+def newest(watched: Watched, now: datetime, max_age: timedelta) -> Reading | Hold:
+    """Return the newest sample if it is believed, else the reason."""
     if not watched.samples:
         return Hold.NO_USAGE
-    newest = watched.samples[-1]
-    hold = _amounts_hold(watched, newest) or _age_hold(newest, now, max_age)
-    hold = hold or _size_hold(watched, newest, now)
-    if hold:
-        return hold
-    row = [_reading(newest)]
+    sample = watched.samples[-1]
+    hold = (
+        _amounts_hold(watched, sample)
+        or _age_hold(sample, now, max_age)
+        or _size_hold(watched, sample, now)
+    )
+    return hold or _reading(sample)
+
+
+def row(watched: Watched, last: Reading, now: datetime, max_age: timedelta) -> tuple[Reading, ...]:
+    """Return what is believed, newest first, beginning with the newest.
+
+    Each is older than the one before, by `max_age` at most: what a source says twice counts once,
+    a later time than the next one's is passed over, and a gap ends the row.
+    """
+    found = [last]
     for sample in reversed(watched.samples[:-1]):
-        gap = row[-1].taken_at - sample.taken_at
+        gap = found[-1].taken_at - sample.taken_at
         if gap > max_age:
             break
         if gap > timedelta(0) and not (
             _amounts_hold(watched, sample) or _size_hold(watched, sample, now)
         ):
-            row.append(_reading(sample))
-    return tuple(row)
+            found.append(_reading(sample))
+    return tuple(found)
 
 
 def _reading(sample: Sample) -> Reading:
@@ -184,15 +189,15 @@ def _before(watched: Watched, grown_at: datetime) -> float:
 
 def is_close(capacity_bytes: float, size_bytes: int) -> bool:
     """Return whether a file system's size fits a claim's: at most 10 % off, or little metadata."""
-    allowed = size_bytes * OFF_RATIO
-    if capacity_bytes >= size_bytes:
-        return capacity_bytes - size_bytes <= allowed
-    allowed = max(allowed, min(Fraction(METADATA_BYTES), size_bytes * METADATA_RATIO))
-    return size_bytes - capacity_bytes <= allowed
+    off = abs(size_bytes - capacity_bytes)
+    if off * OFF_PARTS <= size_bytes:
+        return True
+    is_little = off <= METADATA_BYTES and off * METADATA_PARTS <= size_bytes
+    return is_little and capacity_bytes < size_bytes
 
 
 def scaled(amount: int, size_bytes: int, capacity_bytes: int) -> int:
     """Return the size of the claim for a size of its file system: metadata grows along."""
     if capacity_bytes >= size_bytes:
         return amount
-    return ceil(Fraction(amount * size_bytes, capacity_bytes))
+    return -(-amount * size_bytes // capacity_bytes)
