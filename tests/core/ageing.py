@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
+from msgspec.structs import replace
+
 from rso.core.autoscale import Usage, decide
 from rso.core.faults import Fault
 from rso.core.judge import Change, Limits, Outcome
 from rso.core.names import PREFIX
 from rso.core.quantity import format_bytes, read_bytes
+from rso.core.settling import Seen, seen
 from rso.core.times import format_time
 from rso.core.usage import Sample
 from tests.factories import BOUNDS, GIB, NOW, Json, claim, own, statefulset
@@ -35,6 +38,7 @@ class Disk:
     grown_at: datetime | None = None
     generation: int = 0
     seen: list[tuple[Sample, bool, int]] = field(default_factory=list)
+    looked: Seen | None = None
 
     @property
     def is_quiet(self) -> bool:
@@ -86,8 +90,9 @@ class Ageing:
         if chance < 0.01:
             self._offset = HOUR * self._random.choice([0, 0, 0, -3, 3, -30, 30])
         elif chance < 0.02:
-            for disk in self._disks:
-                disk.seen.clear()  # a restart
+            for disk in self._disks:  # a restart
+                disk.looked = None
+                disk.seen.clear()
         elif chance < 0.025:
             self._policy["max-size"] = format_bytes(
                 self._template * self._random.choice([1, 2, 10, 100, 1000])
@@ -102,6 +107,7 @@ class Ageing:
             disk.request = disk.capacity = self._template
             disk.used, disk.state, disk.grown_at = 0.5 * disk.capacity, "", None
             disk.generation += 1
+            disk.looked = None
             disk.seen.clear()
 
     def _write(self, disk: Disk) -> None:
@@ -119,7 +125,9 @@ class Ageing:
         if disk.seen and self._random.random() < 0.05:
             disk.seen.append(disk.seen[-1])  # cached
         elif self._random.random() < 0.1:
-            disk.seen.append((self._lie(found), False, disk.generation))
+            lie = self._lie(found)
+            # Amounts that are true stay true, though they come at a wrong time.
+            disk.seen.append((lie, lie == replace(found, taken_at=lie.taken_at), disk.generation))
         else:
             disk.seen.append((found, True, disk.generation))
         del disk.seen[:-KEPT]
@@ -135,8 +143,8 @@ class Ageing:
             Sample(uid, at, size, 0.0, 0.0),
             Sample(uid, at, size * 0.5, size * 0.5, 0.0),
             Sample(uid, at, size * 2, size * 2, 0.0),
-            Sample(uid, at + HOUR, size, size, 0.0),
-            Sample(uid, at - HOUR, size, size, 0.0),
+            replace(found, taken_at=at + HOUR),
+            replace(found, taken_at=at - HOUR),
             Sample(uid, at, 0.0, 0.0, 0.0),
         ]
         return self._random.choice(lies)
@@ -201,7 +209,10 @@ class Ageing:
             metadata={"annotations": grown},
             status=status,
         )
-        return Usage(made, tuple(each for each, _, _ in disk.seen))
+        disk.looked = seen(disk.looked, made, self._now)
+        samples = tuple(each for each, _, _ in disk.seen)
+        quiet_since = None if disk.looked.is_growing else disk.looked.since
+        return Usage(made, samples, quiet_since=quiet_since)
 
     def _check_step(self, outcome: Outcome, bound: int) -> None:
         self.steps += 1
@@ -227,8 +238,9 @@ class Ageing:
         if not disk.seen:
             return False
         found, is_true, generation = disk.seen[-1]
+        is_now = -LIMITS.max_age_seconds <= (found.taken_at - self._now).total_seconds() <= 30
         is_full = found.available_bytes <= found.capacity_bytes * 0.2 + 1
-        return is_true and generation == disk.generation and is_full
+        return is_true and is_now and generation == disk.generation and is_full
 
     def _is_urgent(self) -> bool:
         for disk in self._disks:

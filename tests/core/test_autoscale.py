@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from rso.core.autoscale import Usage, decide
+from rso.core.autoscale import Scaled, Usage, decide
 from rso.core.faults import Fault
 from rso.core.judge import Change, Limits
 from rso.core.names import Hold, Reason
 from rso.core.times import format_time
 from tests.core.usages import LIMITS, outcome, row, sample, scaled, usage, written
-from tests.factories import BOUNDS, GIB, NOW, Json, claim, statefulset, unbound
+from tests.factories import BOUNDS, GIB, NOW, Json, claim, own, statefulset, unbound
 
 HOUR = timedelta(hours=1)
 INFEASIBLE: Json = {"allocatedResourceStatuses": {"storage": "ControllerResizeInfeasible"}}
@@ -396,6 +396,17 @@ def test_the_latest_steps_are_kept_whatever_their_age() -> None:
 def test_a_set_made_larger_by_its_template_needs_no_step() -> None:
     """A claim that waits for its template's size is about to grow."""
     assert Hold.RESIZE_IN_FLIGHT == outcome(full(0.99), templates={"data": "200Gi"}).hold
+
+
+def test_a_set_that_a_label_switches_on_waits_for_no_template() -> None:
+    """Without one of our annotations the resizer does nothing; the first wish goes past it."""
+    live = statefulset(
+        templates={"data": "200Gi"}, metadata={"labels": own({"auto-scaled": "true"})}
+    )
+    found = decide(live, [full()], LIMITS, NOW)
+
+    assert isinstance(found, Scaled)
+    assert "256Gi" == found.outcomes[0].size
 
 
 def test_a_wish_that_nobody_can_read_is_removed() -> None:

@@ -46,6 +46,8 @@ def refused(
             "114Gi",
             id="above what each refused claim has",
         ),
+        pytest.param((refused(),), {"max_size": "80Gi"}, "80Gi", id="not above the bound"),
+        pytest.param((refused(),), {"max_size": "60Gi"}, None, id="the bound is below the claim"),
         pytest.param((refused(),), {"resize_0": "70Gi"}, "96Gi", id="above a person's wish"),
         pytest.param((refused(),), {"resize_0": "100Gi"}, None, id="a person wishes for more"),
         pytest.param(

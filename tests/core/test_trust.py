@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from rso.core.autoscale import Usage
+from rso.core.model import Claim
 from rso.core.names import Hold
+from rso.core.settling import Seen, seen
 from rso.core.times import format_time
 from rso.core.trust import is_close, scaled
 from tests.core.usages import outcome, row, sample, usage
-from tests.factories import GIB, NOW
+from tests.factories import GIB, NOW, claim, own, unbound
 
 MIB = 2**20
 
@@ -89,6 +91,74 @@ def grown(hours: float, *capacities: str, at: str = "20Gi") -> Usage:
 def test_a_growth_is_believed_when_it_is_seen(found: Usage, expected: Hold | None) -> None:
     """Nothing is decided by the file system that was there before the claim grew."""
     assert expected == outcome(found).hold
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        pytest.param(5, Hold.NOT_YET_VISIBLE, id="the sample is older"),
+        pytest.param(15, None, id="the sample is newer"),
+        pytest.param(-60, None, id="a clock that was set back orders nothing"),
+    ],
+)
+def test_only_what_is_read_after_a_claim_stands_still_counts(
+    seconds: int, expected: Hold | None
+) -> None:
+    """A cut step is too small to be seen by its size: then the time tells."""
+    since = NOW - timedelta(seconds=seconds)
+
+    assert expected == outcome(replace(usage(0.99), quiet_since=since)).hold
+
+
+GROWS = claim(request="20Gi", capacity="10Gi")
+STILL = claim(request="20Gi", capacity="20Gi")
+JUST_GROWN = claim(metadata={"annotations": own({"grown-at": format_time(NOW)})})
+NODE = {"allocatedResourceStatuses": {"storage": "NodeResizePending"}}
+EARLIER = NOW - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "expected"),
+    [
+        pytest.param(None, GROWS, Seen(is_growing=True, since=NOW), id="grows at first sight"),
+        pytest.param(None, JUST_GROWN, Seen(is_growing=False, since=NOW), id="just grown"),
+        pytest.param(
+            Seen(is_growing=True, since=EARLIER),
+            STILL,
+            Seen(is_growing=False, since=NOW),
+            id="has come to rest",
+        ),
+        pytest.param(
+            Seen(is_growing=True, since=EARLIER),
+            GROWS,
+            Seen(is_growing=True, since=EARLIER),
+            id="still grows",
+        ),
+        pytest.param(
+            Seen(is_growing=False, since=EARLIER),
+            claim(status=NODE),
+            Seen(is_growing=True, since=NOW),
+            id="the node is at it",
+        ),
+        pytest.param(
+            Seen(is_growing=False, since=EARLIER),
+            STILL,
+            Seen(is_growing=False, since=EARLIER),
+            id="at rest",
+        ),
+    ],
+)
+def test_it_is_noted_since_when_a_claim_stands_still(
+    before: Seen | None, found: Claim, expected: Seen
+) -> None:
+    """The first look that finds no resize is the time that counts, not the last that found one."""
+    assert expected == seen(before, found, NOW)
+
+
+def test_a_claim_that_did_not_grow_lately_has_always_been_still() -> None:
+    """After a restart nobody waits for a sample because of a growth of long ago."""
+    assert seen(None, STILL, NOW).since < EARLIER
+    assert not seen(None, unbound(), NOW).is_growing
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,14 @@ class Usage(msgspec.Struct, frozen=True):
 
     `volume_bytes` is the size of its volume, 0 where volumes cannot be read. `is_mounted` says
     that a Pod of the set mounts it: so it belongs to the set even without the labels.
+    `quiet_since` is when it was first seen without a resize (settling.py); None: nobody noted it.
     """
 
     claim: Claim
     samples: tuple[Sample, ...] = ()
     volume_bytes: int = 0
     is_mounted: bool = False
+    quiet_since: datetime | None = None
 
 
 class Scaled(msgspec.Struct, frozen=True):
@@ -90,7 +92,7 @@ def _watched(
             continue
         if usage.is_mounted or selector.has_labels(statefulset, claim):
             tracked = Tracked(claim, target, ordinal, ordinal in with_pods)
-            yield watch(tracked, usage.samples, usage.volume_bytes)
+            yield watch(tracked, usage.samples, usage.volume_bytes, usage.quiet_since)
 
 
 def _without_wishes(statefulset: StatefulSet) -> StatefulSet:

@@ -14,14 +14,12 @@ from rso.core.fullness import checks_passed, full_ratio, is_reached, is_urgent, 
 from rso.core.lowering import Lowered, infeasible, latest, over_limit
 from rso.core.model import OwnAnnotations, StatefulSet
 from rso.core.names import Hold
-from rso.core.policy import Bounds, Target, bound_bytes
+from rso.core.policy import Bounds, Target, bound_bytes, has_own_annotation
 from rso.core.quantity import InvalidQuantity, Size, format_bytes, size
 from rso.core.scaling import Scaling
+from rso.core.settling import is_growing
 from rso.core.steps import limited, steps_of, target_bytes
 from rso.core.trust import Reading, Watched, newest, row
-
-# Any of them true: the storage side has not finished with the claim.
-_GROWING = ("Resizing", "FileSystemResizePending", "ControllerResizeError", "NodeResizeError")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -97,6 +95,7 @@ class Template:
         self.noted = annotations.get(f"{names.AUTO_STEPS}{target.index}", "")
         self.steps = steps_of(self.noted, now)
         self.wish = wish_of(annotations, target.index)
+        self.has_wishes = has_own_annotation(statefulset)
         self.largest = max((each.request_bytes for each in watched), default=0)
         self._max_age = timedelta(seconds=limits.max_age_seconds)
         bound = bound_bytes(annotations, limits.bounds)
@@ -121,7 +120,7 @@ class Template:
         if self.wish is None:
             return None
         return over_limit(self.wish, self.target, self.largest, self.most) or infeasible(
-            self.wish, self.target, self.watched
+            self.wish, self.target, self.watched, self.most
         )
 
     def _lower(self, lowered: Lowered) -> Outcome:
@@ -148,16 +147,15 @@ class Template:
         return Judged(each, None if is_due else Hold.ONE_CHECK, readings)
 
     def _is_growing(self, each: Watched) -> bool:
-        """Return whether a claim grows, or is about to."""
+        """Return whether a claim grows, or is about to.
+
+        On a set that only a label switches on the resizer does nothing yet: there the template's
+        size is none that somebody waits for.
+        """
         wished = self.wish.bytes if self.wish else 0
-        wanted = max(self.target.claim.bytes, wished)
-        status = each.tracked.claim.status
-        return (
-            bool(status.resize_status)
-            or any(status.condition(kind) for kind in _GROWING)
-            or each.request_bytes > each.tracked.capacity_bytes
-            or wanted > max(each.request_bytes, each.size_bytes)
-        )
+        wanted = max(self.target.claim.bytes if self.has_wishes else 0, wished)
+        is_asked = wanted > max(each.request_bytes, each.size_bytes)
+        return is_asked or is_growing(each.tracked.claim)
 
     def _judge(self, judged: tuple[Judged, ...]) -> Outcome:
         holds = {each.hold for each in judged}

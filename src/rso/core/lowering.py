@@ -36,12 +36,13 @@ def over_limit(wish: Size, target: Target, largest: int, most: int) -> Lowered |
     return Lowered(size, Hold.AT_LIMIT, f"{sentence}; {_what(size)}")
 
 
-def infeasible(wish: Size, target: Target, claims: list[Watched]) -> Lowered | None:
+def infeasible(wish: Size, target: Target, claims: list[Watched], most: int) -> Lowered | None:
     """Return what becomes of a wish that storage refuses; None where lowering does not help.
 
     Half-way back to what the claim has, and so on with each refusal: any size above
-    `status.capacity` is legal, none below (KEP-1790). With nothing left in between it is withdrawn.
-    The claims follow the largest wish, so nobody else's may be as large.
+    `status.capacity` is legal, none below (KEP-1790). With nothing left in between, or only sizes
+    above the limit `most`, it is withdrawn. The claims follow the largest wish, so nobody else's
+    may be as large.
     """
     refused = [each for each in claims if _is_refused(each, wish)]
     if not refused or target.claim.bytes >= wish.bytes:
@@ -51,8 +52,8 @@ def infeasible(wish: Size, target: Target, claims: list[Watched]) -> Lowered | N
     if is_left_over and any(each.request_bytes < wish.bytes for each in others):
         return None  # those that Pods use come first
     capacity = max(each.tracked.capacity_bytes for each in refused)
-    size = between(capacity, wish.bytes) or 0
-    size = size if size > target.claim.bytes else 0
+    size = min(between(capacity, wish.bytes) or 0, most)
+    size = size if size > max(target.claim.bytes, capacity) else 0
     sentence = f"{target.name}: storage cannot grow claim {refused[0].tracked.name} to {wish.text}"
     return Lowered(size, Hold.INFEASIBLE, f"{sentence}; {_what(size)}")
 

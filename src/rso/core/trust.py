@@ -22,6 +22,7 @@ import msgspec
 from rso.core.claims import Tracked
 from rso.core.names import GROWN_AT, Hold
 from rso.core.quantity import read_bytes
+from rso.core.settling import VISIBLE_WITHIN
 from rso.core.times import parse_time
 from rso.core.usage import Sample
 
@@ -31,8 +32,6 @@ OFF_PARTS = 10  # a tenth of the claim's size; every step is larger, so it is se
 # The least log of xfs, 64Mi, and the header of LUKS2, 16Mi; of a tiny volume a third at most.
 METADATA_BYTES = 80 * 2**20
 METADATA_PARTS = 3
-# Slow clouds take minutes; later a file system that is too small is not late but wrong.
-VISIBLE_WITHIN = timedelta(minutes=15)
 _UNDATED = datetime.max.replace(tzinfo=UTC)
 
 
@@ -47,6 +46,7 @@ class Watched(msgspec.Struct, frozen=True):
     request_bytes: int
     size_bytes: int
     grown_at: datetime | None
+    quiet_since: datetime | None
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -67,7 +67,12 @@ class Reading(msgspec.Struct, frozen=True):
         return self.capacity_bytes - self.used_bytes
 
 
-def watch(tracked: Tracked, samples: tuple[Sample, ...], volume_bytes: int) -> Watched:
+def watch(
+    tracked: Tracked,
+    samples: tuple[Sample, ...],
+    volume_bytes: int,
+    quiet_since: datetime | None,
+) -> Watched:
     """Return what is known of a claim.
 
     A `grown-at` that nobody can read counts as one in the future: as just now.
@@ -81,6 +86,7 @@ def watch(tracked: Tracked, samples: tuple[Sample, ...], volume_bytes: int) -> W
         request_bytes=read_bytes(claim.request) if claim.request else 0,
         size_bytes=max(tracked.capacity_bytes, volume_bytes),
         grown_at=grown_at,
+        quiet_since=quiet_since,
     )
 
 
@@ -158,7 +164,10 @@ def _age_hold(sample: Sample, now: datetime, max_age: timedelta) -> Hold | None:
 def _size_hold(watched: Watched, sample: Sample, now: datetime) -> Hold | None:
     """Return why a sample is not of the volume as the claim has it."""
     grown_at = watched.grown_at
+    quiet_since = watched.quiet_since
     is_smaller = sample.capacity_bytes < watched.size_bytes
+    if quiet_since is not None and sample.taken_at <= quiet_since <= now + SKEW:
+        return Hold.NOT_YET_VISIBLE
     if grown_at is None:
         is_fresh = False
     elif grown_at > now + SKEW:
