@@ -97,6 +97,9 @@ SIZES = {
     "the cooldown is over": Case("128Gi", (full(grown_at=ago(6)),)),
     "a cooldown of the set": Case("128Gi", (full(grown_at=ago(2)),), {"cooldown": "2h"}),
     "no cooldown": Case("128Gi", (full(grown_at=ago(0.1)),), {"cooldown": "0"}),
+    "no cooldown, and grown in the future": Case(
+        "128Gi", (full(grown_at=ago(-1)),), {"cooldown": "0"}
+    ),
     "95 % in the cooldown": Case("128Gi", (full(0.95, grown_at=ago(1)),)),
     "the trend in the cooldown": Case("128Gi", (full(0.7, 0.85, grown_at=ago(1)),)),
     "the steps of a day are less": Case(

@@ -57,7 +57,7 @@ def steps_of(text: str, now: datetime) -> list[datetime]:
     A time in the future, or one that nobody can read, counts as just now: a wrong clock may make
     the autoscaler wait, never hurry.
     """
-    times = [min(parse_time(each) or now, now) for each in _noted(text)]
+    times = [parse_time(each) or now for each in _noted(text)]
     return [each for each in times if now - each < DAY]
 
 
