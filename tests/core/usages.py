@@ -9,11 +9,13 @@ from msgspec.structs import replace
 from rso.core.autoscale import Scaled, Usage, decide
 from rso.core.judge import Limits, Outcome
 from rso.core.quantity import read_bytes
+from rso.core.times import format_time
 from rso.core.usage import Sample
 from tests.factories import BOUNDS, NOW, Json, claim, own, statefulset
 
 LIMITS = Limits(BOUNDS)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
 def sample(full: float = 0.5, size: str = "10Gi", **changes: Any) -> Sample:  # noqa: ANN401  any field
@@ -73,3 +75,18 @@ def written(*usages: Usage, **arguments: Any) -> dict[str, str | None]:  # noqa:
     """Return the annotations that are written, without our prefix."""
     found = scaled(*usages, **arguments).annotations
     return {key.partition("/")[2]: text for key, text in found.items()}
+
+
+def ago(hours: float) -> str:
+    """Return a time so many hours ago, as an annotation."""
+    return format_time(NOW - HOUR * hours)
+
+
+def full(*fulls: float, **changes: Any) -> Usage:  # noqa: ANN401  as `usage`
+    """Return a claim of 64Gi, and steady samples of this fullness."""
+    return usage(*(fulls or (0.85, 0.85)), **{"request": "64Gi", **changes})
+
+
+def condition(kind: str, message: str = "") -> Json:
+    """Return a status with this condition."""
+    return {"conditions": [{"type": kind, "status": "True", "message": message}]}
