@@ -1,4 +1,4 @@
-"""The autoscaler's decision: each field of the policy, each reason for no step."""
+"""The autoscaler's decision: each field of the policy, and how far a step goes."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
