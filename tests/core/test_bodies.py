@@ -39,6 +39,11 @@ LIVE: Json = {
             id="asked dry, nothing is stamped",
         ),
         pytest.param(
+            {"metadata": {"uid": "u", "resourceVersion": "100", "annotations": {"key": "16Gi"}}},
+            bodies.automatic_wish({"key": "16Gi"}, "u", "100"),
+            id="a wish of the set as it was judged",
+        ),
+        pytest.param(
             {"metadata": {"uid": "u", "annotations": own({"status": "Done: data=20Gi"})}},
             bodies.set_status(SetStatus("Done: data=20Gi"), "u"),
             id="the status of this uid",

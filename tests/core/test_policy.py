@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from rso.core.model import StatefulSet
 from rso.core.names import Reason
 from rso.core.policy import Bounds, Fault, Policy, has_own_annotation, read_policy
-from tests.factories import BOUNDS, GIB, decoded, statefulset, whole_set
+from tests.factories import BOUNDS, GIB, decoded, own, statefulset, whole_set
 
 TWO = {"data": "10Gi", "log": "5Gi"}
 
@@ -214,6 +214,29 @@ def test_only_own_annotations_count() -> None:
     """A set that carries none of our annotations asks for nothing."""
     assert not has_own_annotation(statefulset())
     assert has_own_annotation(statefulset({"auto-scaled": "true"}))
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labels", "expected"),
+    [
+        pytest.param({"auto-scaled": "true", "grow-at": "x"}, {}, "grow-at", id="a bad threshold"),
+        pytest.param({"grow-by": "x"}, {"auto-scaled": "1"}, "grow-by", id="switched on by label"),
+        pytest.param({"auto-scaled": "yes"}, {}, "auto-scaled", id="a bad switch"),
+        pytest.param({"auto-scaled": "false", "grow-at": "x"}, {}, None, id="switched off"),
+        pytest.param({"grow-at": "x"}, {}, None, id="never switched on"),
+    ],
+)
+def test_what_the_autoscaler_cannot_follow_holds_the_set(
+    annotations: dict[str, str], labels: dict[str, str], expected: str | None
+) -> None:
+    """Status, Event and metric name the annotation, and a wish waits until it is mended."""
+    live = whole_set({"resize-0": "20Gi", **annotations}, metadata={"labels": own(labels)})
+
+    found = read_policy(decoded(live, StatefulSet), BOUNDS, {})
+
+    assert expected == (found.key if isinstance(found, Fault) else None)
+    if isinstance(found, Fault):
+        assert (Reason.MALFORMED, True) == (found.reason, str(expected) in found.sentence)
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=12)), st.text(max_size=80))

@@ -74,7 +74,7 @@ def test_who_may_not_patch_claims_may_not_wish(
 def test_the_autoscaler_may_write_its_own_wish_only(
     cluster: Cluster, namespace: str, operator_namespace: str
 ) -> None:
-    """Without a right on claims: `auto-resize-{i}` passes, a wish or a size does not."""
+    """Without a right on claims its wish and its steps pass, other keys and sizes do not."""
     account = cluster.service_account(namespace, [EDIT])
     sets = Sets(cluster, namespace)
     settings = settings_of(cluster, namespace, operator_namespace, autoscaler_user=account.username)
@@ -82,7 +82,7 @@ def test_the_autoscaler_may_write_its_own_wish_only(
 
     with serving(cluster, settings):
         wait_fenced(sets, account)
-        own = patch(sets, account, "merge", annotating(auto_resize_0="2Gi"))
+        own = patch(sets, account, "merge", annotating(auto_resize_0="2Gi", auto_steps_0=""))
         wish = patch(sets, account, "merge", annotating(resize_0="2Gi"))
         both = patch(sets, account, "merge", annotating(auto_resize_0="3Gi", paused="true"))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rso.app.review_server import PATH
 from rso.app.self_signed import Service
-from rso.core.names import APP, APP_LABEL, AUTO_WISH, PREFIX, STATUS
+from rso.core.names import APP, APP_LABEL, AUTO_STEPS, AUTO_WISH, PREFIX, STATUS
 
 Json = dict[str, Any]
 TIMEOUT_SECONDS = 5
@@ -67,15 +67,16 @@ def fence(scope: Scope, autoscaler: str) -> tuple[Json, Json]:
     """Return the policy that guards sizes and wishes, and its binding.
 
     Who changes them grows volumes through the operator's rights: so they must have that right
-    themselves. The autoscaler may write its own wish without it.
+    themselves. The autoscaler may write its own wish, and when it took a step, without it.
     """
     may_patch = (
         "authorizer.group('').resource('persistentvolumeclaims')"
         ".namespace(object.metadata.namespace).check('patch').allowed()"
     )
+    is_free = " || ".join(f"k.startsWith({_quoted(key)})" for key in (AUTO_WISH, AUTO_STEPS))
     by_autoscaler = (
         f"(request.userInfo.username == '{autoscaler}' && !({_SIZES_CHANGE}) && "
-        f"!({_changes(f'k.startsWith({_quoted(PREFIX)}) && !k.startsWith({_quoted(AUTO_WISH)})')}))"
+        f"!({_changes(f'k.startsWith({_quoted(PREFIX)}) && !({is_free})')}))"
     )
     spec = {
         "failurePolicy": "Fail",

@@ -4,7 +4,6 @@ A bad value ends the command with exit code 2 before anything starts, and its me
 flag, the variable, the value and what is allowed.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -15,8 +14,6 @@ from rso.app import settings
 from rso.app.settings import Settings
 from rso.cli.flags import Option, Stated, checked, compose, option
 from rso.core.policy import Bounds
-
-_DURATION = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?", re.ASCII)
 
 
 def cluster_options() -> Option:
@@ -229,17 +226,6 @@ def resizer_options() -> Option:
         serving_options(),
         log_options(),
     )
-
-
-def duration_seconds(text: str) -> float:
-    """Return the seconds of a time as people write it: 90s, 10m, 1h30m; 0 for none."""
-    if text == "0":
-        return 0.0
-    match = _DURATION.fullmatch(text)
-    if match is None or not text:
-        raise ValueError(f"{text!a} is no time; write 90s, 10m or 1h30m")
-    hours, minutes, seconds = (int(each or 0) for each in match.groups())
-    return float(hours * 3600 + minutes * 60 + seconds)
 
 
 def person_options() -> Option:

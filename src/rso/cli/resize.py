@@ -20,7 +20,6 @@ from rso.cli.flags import checked
 from rso.cli.options import (
     bound_options,
     bounds_of,
-    duration_seconds,
     person_options,
 )
 from rso.cli.output import console, note, shown, table
@@ -28,6 +27,7 @@ from rso.cli.status import COLUMNS, rows
 from rso.cli.wishes import annotated, annotations, by_index, wish_argument
 from rso.core.model import StatefulSet
 from rso.core.policy import Fault
+from rso.core.times import duration_seconds
 from rso.core.world import Key
 from rso.kube.client import Client
 

@@ -25,12 +25,12 @@ from rso.cli.flags import checked
 from rso.cli.options import (
     bound_options,
     bounds_of,
-    duration_seconds,
     key_dir_option,
     person_options,
 )
 from rso.cli.output import note
 from rso.core.names import APP, FIELD_MANAGER, Phase
+from rso.core.times import duration_seconds
 from rso.core.world import Key, World
 from rso.kube.client import Client
 from rso.kube.errors import LeaseLost

@@ -40,6 +40,15 @@ def set_status(step: SetStatus, uid: str) -> Json:
     return {"metadata": {"uid": uid, "annotations": {names.STATUS: step.text or None}}}
 
 
+def automatic_wish(annotations: dict[str, str | None], uid: str, resource_version: str) -> Json:
+    """Return the patch of the autoscaler's own annotations; None removes one.
+
+    Of the set as it was judged only: whoever changed it since, or took its name, makes it a 409.
+    """
+    metadata = {"uid": uid, "resourceVersion": resource_version, "annotations": annotations}
+    return {"metadata": metadata}
+
+
 def set_retain(step: SetRetain) -> Json:
     """Return the patch that keeps the claims, and notes in the same request what to restore."""
     return {

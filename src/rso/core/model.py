@@ -75,11 +75,13 @@ class ClaimSpec(Struct, frozen=True):
 
     storage_class_name: str | None = None
     volume_name: str = ""
+    volume_mode: str | None = None
     resources: Resources = Resources()
 
     def __post_init__(self) -> None:
-        name = self.storage_class_name
+        name, mode = self.storage_class_name, self.volume_mode
         force_setattr(self, "storage_class_name", name and sys.intern(name))
+        force_setattr(self, "volume_mode", mode and sys.intern(mode))
 
 
 class ClaimTemplate(Struct, frozen=True):

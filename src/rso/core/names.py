@@ -13,9 +13,18 @@ PREFIX = f"{APP}/"
 WISH_BY_INDEX = f"{PREFIX}resize-"
 WISH_BY_NAME = f"{PREFIX}resize."
 AUTO_WISH = f"{PREFIX}auto-resize-"
+AUTO_STEPS = f"{PREFIX}auto-steps-"
 DECLARED = f"{PREFIX}declared-"
 AUTO_SCALED = f"{PREFIX}auto-scaled"
 MAX_SIZE = f"{PREFIX}max-size"
+GROW_AT = f"{PREFIX}grow-at"
+GROW_AT_INODES = f"{PREFIX}grow-at-inodes"
+GROW_BY = f"{PREFIX}grow-by"
+GROW_MIN = f"{PREFIX}grow-min"
+GROW_MAX = f"{PREFIX}grow-max"
+COOLDOWN = f"{PREFIX}cooldown"
+CHECKS = f"{PREFIX}checks"
+STEPS_PER_DAY = f"{PREFIX}steps-per-day"
 ON_SMALLER = f"{PREFIX}on-smaller"
 RECREATE = f"{PREFIX}recreate"
 PAUSED = f"{PREFIX}paused"
@@ -78,6 +87,35 @@ class Reason(StrEnum):
 
 # These end by themselves or by the same person's next step: `Waiting:`, all others `Blocked:`.
 WAITING = frozenset({Reason.UNBOUND, Reason.NOT_QUIET, Reason.ROLLING_UPDATE, Reason.PAUSED})
+
+
+class Hold(StrEnum):
+    """Why the autoscaler takes no step: a closed list, the label of its metric.
+
+    Beginning with the one that most needs a person's eyes, for a template whose claims differ.
+    """
+
+    PAUSED = "Paused"
+    BLOCK_MODE = "BlockMode"
+    NO_CLAIMS = "NoClaims"
+    NO_PODS = "NoPods"
+    INFEASIBLE = "Infeasible"
+    RESIZE_IN_FLIGHT = "ResizeInFlight"
+    AT_LIMIT = "AtLimit"
+    STEPS_PER_DAY = "StepsPerDay"
+    COOLDOWN = "Cooldown"
+    ONE_CHECK = "OneCheck"
+    DISTRUSTED_UID = "DistrustedUid"
+    DISTRUSTED_NAN = "DistrustedNan"
+    DISTRUSTED_NEGATIVE = "DistrustedNegative"
+    DISTRUSTED_FUTURE = "DistrustedFuture"
+    DISTRUSTED_STALE = "DistrustedStale"
+    DISTRUSTED_USED = "DistrustedUsedOverCapacity"
+    DISTRUSTED_INCOMPLETE = "DistrustedIncomplete"
+    DISTRUSTED_CAPACITY = "DistrustedCapacity"
+    NOT_YET_VISIBLE = "NotYetVisible"
+    NO_USAGE = "NoUsage"
+    BELOW_THRESHOLD = "BelowThreshold"
 
 
 class Note(StrEnum):

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from rso.core import names
+from rso.core import names, scaling
+from rso.core.faults import short, shown
 from rso.core.quantity import InvalidQuantity, size
+from rso.core.times import parse_time
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 _KNOWN = frozenset(
@@ -17,10 +19,16 @@ _KNOWN = frozenset(
         names.CONFIRM,
         names.WHEN_DELETED,
         names.STATUS,
+        *scaling.KEYS,
     }
 )
-_PREFIXES = (names.WISH_BY_INDEX, names.WISH_BY_NAME, names.AUTO_WISH, names.DECLARED)
-_SHOWN = 64  # characters of somebody's text that a sentence repeats
+_PREFIXES = (
+    names.WISH_BY_INDEX,
+    names.WISH_BY_NAME,
+    names.AUTO_WISH,
+    names.AUTO_STEPS,
+    names.DECLARED,
+)
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
@@ -36,30 +44,41 @@ def unknown(annotations: Mapping[str, str]) -> list[str]:
 
 
 def fault(annotations: Mapping[str, str], count: int) -> str:
-    """Return what is wrong with `auto-scaled` or a `declared-{i}`; empty for nothing.
+    """Return what is wrong with a key of the autoscaler, or with a note; empty for nothing.
 
-    `count` is the number of claim templates.
+    The notes are `declared-{i}` and `auto-steps-{i}`. On a set that is not auto-scaled, too: it may
+    become one. `count` is the number of claim templates.
     """
     text = annotations.get(names.AUTO_SCALED, "true")
     if text not in ("true", "false"):
-        return f"auto-scaled is {text[:_SHOWN]!a}; write true or false"
+        return f"auto-scaled is {shown(text)}; write true or false"
+    unusable = scaling.fault(annotations)
+    if unusable:
+        return unusable.sentence
     for key, said in annotations.items():
-        found = _declared_fault(key, said, count) if names.is_declared(key) else ""
+        found = _indexed_fault(key, said, count)
         if found:
             return found
     return ""
 
 
-def _declared_fault(key: str, text: str, count: int) -> str:
-    short = key.removeprefix(names.PREFIX)
-    number = key.removeprefix(names.DECLARED)
+def _indexed_fault(key: str, text: str, count: int) -> str:
+    """Return what is wrong with a note about one claim template: a size, or times of steps."""
+    prefix = next((each for each in (names.DECLARED, names.AUTO_STEPS) if key.startswith(each)), "")
+    if not prefix:
+        return ""
+    number, key = key.removeprefix(prefix), short(key)
     if not _INDEX.fullmatch(number) or int(number) >= count:
         return (
-            f"{ascii(short[:_SHOWN])[1:-1]} names no claim template: the set has {count} of them, "
+            f"{shown(key)[1:-1]} names no claim template: the set has {count} of them, "
             "counted from 0; correct or remove the annotation"
         )
+    if prefix == names.AUTO_STEPS:
+        is_good = all(parse_time(each) for each in text.split(",") if each)
+        how = "write times such as 2026-11-01T12:00:00Z, joined by commas, or remove it"
+        return "" if is_good else f"{key} is {shown(text)}; {how}"
     try:
         size(text)
     except InvalidQuantity as error:
-        return f"{short}: {error}"
+        return f"{key}: {error}"
     return ""

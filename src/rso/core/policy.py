@@ -9,14 +9,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from rso.core import names
+from rso.core import names, scaling
+from rso.core.faults import Fault as Fault  # noqa: PLC0414  what `read_policy` may return
+from rso.core.faults import Unusable, short, shown
 from rso.core.model import StatefulSet
 from rso.core.names import Reason
 from rso.core.quantity import InvalidQuantity, Size, format_bytes, read_bytes, size
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 RETENTION_POLICIES = ("Delete", "Retain")  # of `whenDeleted`
-_SHOWN = 64  # characters of a bad value that a sentence repeats
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -26,13 +27,6 @@ class Bounds(msgspec.Struct, frozen=True):
     max_factor: int
     template_follows: bool
     reads_volumes: bool = True
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """Why a set's annotations cannot be followed."""
-
-    reason: Reason
-    sentence: str
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -65,12 +59,6 @@ def wished_sizes(targets: tuple[Target, ...]) -> str:
     return ", ".join(f"{target.name}={target.claim.text}" for target in wished)
 
 
-class _Unusable(Exception):
-    def __init__(self, reason: Reason, sentence: str) -> None:
-        super().__init__(sentence)
-        self.fault = Fault(reason, sentence)
-
-
 def has_own_annotation(statefulset: StatefulSet) -> bool:
     """Return whether the set asks for anything; only then its template counts as a wish."""
     return bool(statefulset.metadata.annotations)
@@ -86,7 +74,7 @@ def read_policy(
     """
     try:
         return _policy(statefulset, bounds, largest)
-    except _Unusable as unusable:
+    except Unusable as unusable:
         return unusable.fault
 
 
@@ -94,7 +82,7 @@ def _policy(statefulset: StatefulSet, bounds: Bounds, largest: Mapping[int, int]
     annotations = statefulset.metadata.annotations
     reader = _Reader(annotations)
     wishes = _wishes(statefulset, reader)
-    most = min(bounds.max_size_bytes, reader.size(names.MAX_SIZE, bounds.max_size_bytes))
+    most = bound_bytes(annotations, bounds)
     confirmed = reader.size(names.CONFIRM, 0)
     targets = []
     for index, template in enumerate(statefulset.spec.volume_claim_templates):
@@ -112,7 +100,31 @@ def _policy(statefulset: StatefulSet, bounds: Bounds, largest: Mapping[int, int]
     )
     reader.word(names.ON_SMALLER, ("deny", "keep"))
     reader.word(names.WHEN_DELETED, RETENTION_POLICIES)
+    reader.word(names.AUTO_SCALED, ("true", "false"))
+    _check_scaling(statefulset)
     return policy
+
+
+def _check_scaling(statefulset: StatefulSet) -> None:
+    """Refuse what the autoscaler could not follow, so that the set's status says it, too.
+
+    It holds the set's other wishes, like every malformed annotation: one rule, the cure is named,
+    and the person who wrote it is the one who looks. To go on with a policy that is not the one
+    that was meant could only be done by leaving a fault unsaid, since a set has one status.
+    """
+    if scaling.is_auto_scaled(statefulset):
+        found = scaling.fault(statefulset.metadata.annotations)
+        if found:
+            raise Unusable(found.reason, found.sentence, found.key)
+
+
+def bound_bytes(annotations: Mapping[str, str], bounds: Bounds) -> int:
+    """Return the most that a claim of the set may have: the set's own bound, or the operator's.
+
+    Raises: Unusable, when the set's own cannot be read.
+    """
+    own = _Reader(annotations).size(names.MAX_SIZE, bounds.max_size_bytes)
+    return min(own, bounds.max_size_bytes)
 
 
 class _Reader:
@@ -126,7 +138,7 @@ class _Reader:
         try:
             return size(text)
         except InvalidQuantity as error:
-            raise _Unusable(Reason.MALFORMED, f"{_short(key)}: {error}") from None
+            raise Unusable(Reason.MALFORMED, f"{short(key)}: {error}", key) from None
 
     def size(self, key: str, default: int) -> int:
         return self.wish(key).bytes if key in self.annotations else default
@@ -137,9 +149,10 @@ class _Reader:
     def word(self, key: str, allowed: tuple[str, ...]) -> str | None:
         text = self.annotations.get(key)
         if text is not None and text not in allowed:
-            raise _Unusable(
+            raise Unusable(
                 Reason.MALFORMED,
-                f"{_short(key)} is {_shown(text)}; write {' or '.join(allowed)}",
+                f"{short(key)} is {shown(text)}; write {' or '.join(allowed)}",
+                key,
             )
         return text
 
@@ -171,21 +184,21 @@ def _template_index(key: str, templates: list[str]) -> int | None:
     return None
 
 
-def _unknown(key: str, templates: list[str]) -> _Unusable:
+def _unknown(key: str, templates: list[str]) -> Unusable:
     if not templates:
         known = "the set has no volumeClaimTemplates; remove the annotation"
     else:
         listed = ", ".join(f"{index}={name}" for index, name in enumerate(templates))
         known = f"the set has {listed}; correct or remove the annotation"
-    return _Unusable(Reason.UNKNOWN_TEMPLATE, f"{_short(key)} names no claim template: {known}")
+    return Unusable(Reason.UNKNOWN_TEMPLATE, f"{short(key)} names no claim template: {known}", key)
 
 
 def _template_size(name: str, text: str) -> Size:
     try:
         amount = read_bytes(text)
     except InvalidQuantity:
-        raise _Unusable(
-            Reason.MALFORMED, f"the size {_shown(text)} of claim template {name} cannot be read"
+        raise Unusable(
+            Reason.MALFORMED, f"the size {shown(text)} of claim template {name} cannot be read"
         ) from None
     return as_size(text, amount)
 
@@ -205,17 +218,19 @@ def _check(key: str, wish: Size, base: int, bounds: Bounds, limits: tuple[int, i
     if wish.bytes <= base:
         return
     if wish.bytes > most:
-        raise _Unusable(
+        raise Unusable(
             Reason.OVER_BOUND,
-            f"{_short(key)} asks for {wish.text}, above the bound of {format_bytes(most)}; lower "
+            f"{short(key)} asks for {wish.text}, above the bound of {format_bytes(most)}; lower "
             "it, or raise max-size of the set or --max-size of the operator, whichever is smaller",
+            key,
         )
     if wish.bytes > base * bounds.max_factor and wish.bytes > confirmed:
-        raise _Unusable(
+        raise Unusable(
             Reason.STEP_TOO_BIG,
-            f"{_short(key)} asks for {wish.text}, more than {bounds.max_factor} times "
+            f"{short(key)} asks for {wish.text}, more than {bounds.max_factor} times "
             f"{format_bytes(base)}; volumes never shrink, so confirm it with the annotation "
             f"{names.CONFIRM}={wish.text}, or lower it",
+            key,
         )
 
 
@@ -239,12 +254,3 @@ def _target(
 
 def _largest(current: Size, wishes: list[Size]) -> Size:
     return max([current, *wishes], key=lambda each: each.bytes)
-
-
-def _short(key: str) -> str:
-    return key.removeprefix(names.PREFIX)
-
-
-def _shown(text: str) -> str:
-    """Return a value of somebody else, cut, with control characters escaped (safety T17)."""
-    return ascii(text[:_SHOWN])
