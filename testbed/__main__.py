@@ -68,9 +68,12 @@ def enter(options: argparse.Namespace) -> int:
 
 def build(_options: argparse.Namespace) -> int:
     requirements.check_build()
+    from testbed import prometheus  # noqa: PLC0415 # as said above
     from testbed.build import build as build_programs  # noqa: PLC0415 # as said above
 
-    print(build_programs())
+    programs = build_programs()
+    prometheus.fetch()
+    print(programs)
     return 0
 
 

@@ -78,8 +78,12 @@ def write_certificates(bed: Bed) -> None:
         ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"),
     )
     client = ("extendedKeyUsage=clientAuth",)
+    # As the signer kubernetes.io/kubelet-serving would make it: names and addresses of the node.
+    alternatives = f"subjectAltName=DNS:{NODE_NAME},IP:{bed.address}"
+    node = ("extendedKeyUsage=serverAuth", alternatives)
     write_certificate(pki, "apiserver", "/CN=kube-apiserver", server_extensions(bed))
     write_certificate(pki, "apiserver-kubelet-client", "/O=system:masters/CN=apiserver", client)
+    write_certificate(pki, "kubelet", f"/O=system:nodes/CN=system:node:{NODE_NAME}", node)
     write_certificate(pki, CERTIFICATE_USER, f"/O=system:masters/CN={CERTIFICATE_USER}", client)
     # Kubernetes wants the SEC1 form of this key, which `openssl genpkey` does not write.
     key_type = ("-name", "prime256v1", "-genkey", "-noout")

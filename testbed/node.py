@@ -91,6 +91,8 @@ def kubelet_config(bed: Bed) -> dict[str, Any]:
         "protectKernelDefaults": True,
         "resolvConf": str(bed.path("resolv.conf")),
         "syncFrequency": "1s",
+        "tlsCertFile": str(bed.path("pki", "kubelet.crt")),
+        "tlsPrivateKeyFile": str(bed.path("pki", "kubelet.key")),
         "volumeStatsAggPeriod": "1s",
     }
 

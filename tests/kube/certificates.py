@@ -1,8 +1,9 @@
 """An authority, a server's and a client's certificate, made when a test asks."""
 
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -24,11 +25,11 @@ class Authority:
         )
         self.file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
-    def pair(self, name: str) -> tuple[Path, Path]:
-        """Return certificate and key files for 127.0.0.1, of this common name."""
+    def pair(self, name: str, addresses: Sequence[str] = ("127.0.0.1",)) -> tuple[Path, Path]:
+        """Return certificate and key files for these addresses, of this common name."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        hosts = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName(name)]
+        hosts = [*(x509.IPAddress(ip_address(each)) for each in addresses), x509.DNSName(name)]
         builder = (
             _builder(_name(name), self._name, key.public_key())
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
@@ -45,10 +46,10 @@ class Authority:
         )
         return certificate, secret
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self, addresses: Sequence[str] = ("127.0.0.1",)) -> ssl.SSLContext:
         """Return a server's context that takes, but does not demand, client certificates."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.file)
-        context.load_cert_chain(*self.pair("server"))
+        context.load_cert_chain(*self.pair("server", addresses))
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
 

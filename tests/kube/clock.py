@@ -55,6 +55,11 @@ class FakeClock:
         self.seconds = max(self.seconds, due)
         woken.set_result(None)
 
+    @property
+    def sleepers(self) -> int:
+        """How many wait for a time to come."""
+        return sum(not woken.done() for _, _, woken in self._sleepers)
+
     def _next(self) -> float:
         while self._sleepers and self._sleepers[0][2].done():
             heapq.heappop(self._sleepers)  # cancelled

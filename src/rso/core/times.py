@@ -12,9 +12,9 @@ def parse_time(text: str) -> datetime | None:
     """Return the aware UTC time of an RFC 3339 text; None for anything else."""
     try:
         moment = msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (msgspec.ValidationError, OverflowError):  # before year 1 or after 9999, in UTC
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def format_time(moment: datetime) -> str:

@@ -1,0 +1,1 @@
+"""Where the autoscaler learns how full volumes are: one protocol, one file per source."""
