@@ -84,7 +84,7 @@ def test_without_one_of_them_it_is_not_ready_and_says_why(
 ) -> None:
     """Each right is needed; a missing one is named in the log."""
     caplog.set_level(logging.WARNING, "rso")
-    told = f"cannot {verb} resource \"{plural}\""
+    told = f'cannot {verb} resource "{plural}"'
     reviewer = installed.reviewer({**OWN, plural: OWN[plural] - {verb}}).start()
     try:
         installed.cluster.wait(lambda: told in errors(caplog), 20, "it is told")
