@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 from prometheus_client import CollectorRegistry
 
+from rso.app.meters import CODES, markdown
 from rso.app.metric_table import (
-    CODES,
     MAX_SET_SERIES,
     QUANTITIES,
     REQUESTS,
@@ -15,7 +15,6 @@ from rso.app.metric_table import (
     Recreation,
     Result,
     State,
-    markdown,
 )
 from rso.app.metrics import Metrics
 from rso.core.names import Note, Reason
@@ -207,4 +206,4 @@ def test_two_operators_do_not_share_metrics(metrics: Metrics) -> None:
 
 def test_the_guide_has_the_table() -> None:
     """The page for users lists the metrics as they are; `python -m rso.app.metrics` prints them."""
-    assert markdown() in PAGE.read_text(encoding="utf-8")
+    assert markdown(TABLE) in PAGE.read_text(encoding="utf-8")

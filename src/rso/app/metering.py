@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from rso.app.metrics import Metrics
+from rso.app.meters import Meters
 from rso.kube.clock import Clock
 from rso.kube.errors import ApiError, KubeError
 from rso.kube.transport import Request, Response, Transport
@@ -12,7 +12,7 @@ from rso.kube.transport import Request, Response, Transport
 class MeteredTransport:
     """A transport that tells the metrics verb, resource, code and seconds of each request."""
 
-    def __init__(self, transport: Transport, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, transport: Transport, metrics: Meters, clock: Clock) -> None:
         self._transport = transport
         self._metrics = metrics
         self._clock = clock

@@ -1,9 +1,8 @@
-"""The table of all metrics: names, types, labels and what they mean."""
+"""The table of the resizer's metrics: names, types, labels and what they mean."""
 
 from typing import Literal, get_args
 
-import msgspec
-
+from rso.app.meters import WORK_BUCKETS, Metric, common
 from rso.core.names import Note, Reason
 
 MAX_SET_SERIES = 1000  # T18
@@ -13,7 +12,6 @@ Recreation = Literal["done", "recovered", "name_taken"]
 State = Literal["growing", "waiting", "blocked", "done"]
 BackupPhase = Literal["saved", "deleting", "superseded"]
 
-CODES = ("2xx", "4xx", "403", "404", "409", "422", "429", "5xx", "unreachable")
 QUANTITIES = "quantities"  # sizes inside an object that could itself be read
 _KINDS = ("statefulsets", "persistentvolumeclaims", "configmaps")
 _EVENTS = (*(each.value for each in Reason), *(each.value for each in Note))
@@ -32,21 +30,8 @@ REQUESTS = {
     "leases": ("get", "create", "update"),
 }
 REASONS = tuple(each.value for each in Reason)
-_WORK_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
 # The target is 0.1 s; beyond 60 s a person is needed.
 _ABSENCE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-
-
-class Metric(msgspec.Struct, frozen=True):
-    """A row of the table. `labels` is {label: its closed list, empty if there is none}."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: dict[str, tuple[str, ...]] = {}
-    buckets: tuple[float, ...] = ()
-    is_computed: bool = False  # from the states of sets, when metrics are read
-
 
 TABLE = (
     Metric(
@@ -56,7 +41,7 @@ TABLE = (
         "nothing to do, a conflict (normal: it is looked at again), or an error.",
         {"result": get_args(Result)},
     ),
-    Metric("rso_reconcile_seconds", "histogram", "Time of one look.", {}, _WORK_BUCKETS),
+    Metric("rso_reconcile_seconds", "histogram", "Time of one look.", {}, WORK_BUCKETS),
     Metric("rso_queue_depth", "gauge", "Sets that wait for a worker."),
     Metric("rso_claims_grown_total", "counter", "Claims whose request was raised."),
     Metric("rso_claims_grown_bytes_total", "counter", "Bytes by which requests were raised."),
@@ -102,41 +87,5 @@ TABLE = (
     Metric("rso_backups", "gauge", "Backups that are kept.", {"phase": get_args(BackupPhase)}),
     Metric("rso_unreadable_backups", "gauge", "Backups that cannot be opened; a person is needed."),
     Metric("rso_keys_readable", "gauge", "1 if backups can be sealed; 0: no set is recreated."),
-    Metric("rso_leader", "gauge", "1 in the one process that works."),
-    Metric(
-        "rso_requests_total",
-        "counter",
-        "Requests to the API server by class of answer; codes of their own where they mean "
-        "something here.",
-        {"verb": (), "resource": (), "code": ()},
-    ),
-    Metric(
-        "rso_request_seconds",
-        "histogram",
-        "Time to the answer of a request; watches are not counted.",
-        {"verb": ("get", "list", "create", "update", "patch", "delete")},
-        _WORK_BUCKETS,
-    ),
-    Metric(
-        "rso_watch_restarts_total",
-        "counter",
-        "Watches that ended and were begun again.",
-        {"kind": _KINDS},
-    ),
-    Metric(
-        "rso_undecodable_objects_total",
-        "counter",
-        "Objects that could not be read and are not looked at.",
-        {"kind": (*_KINDS, QUANTITIES)},
-    ),
-    Metric("rso_events_total", "counter", "Kubernetes Events by reason.", {"reason": _EVENTS}),
-    Metric("rso_build_info", "gauge", "1, labelled with the version.", {"version": ()}),
+    *common((*_KINDS, QUANTITIES), _KINDS, _EVENTS),
 )
-
-
-def markdown() -> str:
-    """Return the table for the user's guide."""
-    head = "| metric | type | labels | meaning |\n|---|---|---|---|\n"
-    return head + "".join(
-        f"| `{row.name}` | {row.kind} | {', '.join(row.labels)} | {row.help} |\n" for row in TABLE
-    )
