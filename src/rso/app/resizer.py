@@ -5,7 +5,7 @@ run against one API server.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry
 
@@ -26,6 +26,7 @@ from rso.app.repeats import Repeats
 from rso.app.resume import Refused
 from rso.app.seal import Sealer
 from rso.app.settings import Settings
+from rso.app.tenure import Tenure, silence
 from rso.app.turn import Turns
 from rso.core.names import APP, FIELD_MANAGER, Phase
 from rso.core.quantity import InvalidQuantity
@@ -43,7 +44,6 @@ Reconcile = Callable[[Key], Awaitable[float | None]]
 
 RECONCILE_SECONDS = 60.0
 GRACE_SECONDS = 25.0  # Kubernetes kills after 30 by default
-SILENT_SECONDS = 600.0  # no informer hears nothing for that long: bookmarks come each minute
 
 
 class Resizer:
@@ -59,16 +59,14 @@ class Resizer:
         self._clock = clock
         self.metrics = metrics or Metrics(CollectorRegistry())
         self._transport = MeteredTransport(transport, self.metrics, clock)
-        self._lease_client = Client(self._transport, clock=clock, field_manager=FIELD_MANAGER)
-        self._lease = Lease(
-            self._lease_client,
-            clock,
-            settings.operator_namespace,
-            LEASE,
-            settings.identity,
-        )
+        lease_client = Client(self._transport, clock=clock, field_manager=FIELD_MANAGER)
+        lease = Lease(lease_client, clock, settings.operator_namespace, LEASE, settings.identity)
+        self._tenure = Tenure(lease, elects=settings.leader_elect)
         self._client = Client(
-            self._transport, clock=clock, field_manager=FIELD_MANAGER, may_write=self._may_write
+            self._transport,
+            clock=clock,
+            field_manager=FIELD_MANAGER,
+            may_write=self._tenure.may_write,
         )
         self._recorder = Recorder(self._client, f"{APP}-resizer", settings.identity, clock)
         self._notices = Notices(self._recorder, self.metrics)
@@ -80,7 +78,6 @@ class Resizer:
         self._caches = Caches(
             self._client, clock, self.metrics, settings.namespaces, settings.operator_namespace
         )
-        self._stopping = asyncio.Event()
         self._forget_answers: Callable[[Key], None] = lambda _key: None
         self._count_sealed: Callable[[], int] = lambda: 0
         self._leads = False
@@ -95,29 +92,21 @@ class Resizer:
         )
         self._warn_without_key()
         reconcile = self._assemble(namespace.metadata.uid)
-        background = [
-            asyncio.ensure_future(self._caches.run()),
-            asyncio.ensure_future(self._recorder.run()),
-        ]
-        leading = asyncio.ensure_future(self._hold(reconcile))
-        try:
-            await self._until_stopped(leading, background)
-        finally:
-            for task in (leading, *background):
-                task.cancel()
-            await asyncio.gather(leading, *background, return_exceptions=True)
+
+        async def lead() -> None:
+            await self._lead(reconcile)
+
+        background = (self._caches.run(), self._recorder.run())
+        await self._tenure.run(self._caches.wait_synced, lead, background)
 
     def _warn_without_key(self) -> None:
         if self._keys is None or self._keys.current() is None:
             why = self._keys.problem if self._keys else "no --key-dir was given"
             self._notices.log.warning("no set is recreated without a key", why=why)
 
-    async def _stopped(self) -> None:
-        await self._stopping.wait()
-
     def stop(self) -> None:
         """End in order: requests in flight end, and absent sets are brought back."""
-        self._stopping.set()
+        self._tenure.stop()
 
     def missing(self) -> str | None:
         """Return what keeps this resizer from being ready; None when it is."""
@@ -125,13 +114,7 @@ class Resizer:
 
     def ailing(self) -> str | None:
         """Return why this resizer should be started again; None when it is well."""
-        silent = self._clock.monotonic() - self._caches.oldest_contact()
-        return (
-            f"no word from the API server for {silent:.0f} s" if silent > SILENT_SECONDS else None
-        )
-
-    def _may_write(self) -> bool:
-        return not self._settings.leader_elect or self._lease.is_held()
+        return silence(self._clock.monotonic() - self._caches.oldest_contact())
 
     def _assemble(self, cluster: str) -> Reconcile:
         sealer = Sealer(self._keys, cluster, self._settings.operator_namespace)
@@ -160,35 +143,6 @@ class Resizer:
 
         return reconcile
 
-    async def _until_stopped(
-        self, leading: asyncio.Future[None], background: Sequence[asyncio.Future[None]]
-    ) -> None:
-        stopping = asyncio.ensure_future(self._stopped())
-        await asyncio.wait({leading, stopping, *background}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if self._stopping.is_set() and self._may_write():
-            await leading
-        for task in (leading, *background):
-            if task.done():
-                task.result()
-
-    async def _hold(self, reconcile: Reconcile) -> None:
-        synced, stopping = (
-            asyncio.ensure_future(each) for each in (self._caches.wait_synced(), self._stopped())
-        )
-        try:
-            await asyncio.wait({synced, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not synced.done():
-                return
-        finally:
-            synced.cancel()
-            stopping.cancel()
-
-        async def lead() -> None:
-            await self._lead(reconcile)
-
-        await (self._lease.hold(lead) if self._settings.leader_elect else lead())
-
     async def _lead(self, reconcile: Reconcile) -> None:
         self._leads = True  # from here on each change queues its set; what is there, below
         self.metrics.leading(leads=True)
@@ -210,7 +164,7 @@ class Resizer:
                 self._failed,
             )
         )
-        stopping = asyncio.ensure_future(self._stopped())
+        stopping = asyncio.ensure_future(self._tenure.stopped())
         try:
             await asyncio.wait({workers, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if workers.done():

@@ -9,17 +9,26 @@ import secrets
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
+from rso.app.usage.kubelet import KubeletSettings
+from rso.app.usage.prometheus import PrometheusSettings
+from rso.core.judge import Limits
 from rso.core.policy import Bounds
 from rso.core.quantity import size
 from rso.core.rules import OnSmaller, Rules
+from rso.core.scaling import Scaling
+from rso.core.times import duration_seconds
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 TemplateFollows = Literal["always", "never"]
 Tls = Literal["self", "files", "cert-manager"]
+UsageSource = Literal["kubelet", "prometheus", "exec"]
 Address = tuple[str, int]
+
+LEAST_MAX_AGE_SECONDS = 300.0  # a Prometheus scrapes each minute, a kubelet measures as often
+LOOKS_OF_A_SAMPLE = 3
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -27,6 +36,7 @@ _HOST = re.compile(r"[A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _IDENTITY = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
 # No quote and no backslash: it becomes a part of an expression.
 _USER = re.compile(r"[A-Za-z0-9:@._/-]{1,253}", re.ASCII)
+_LEAST_INTERVAL, _MOST_INTERVAL = 1.0, 3600.0
 _MAX_COUNT = 1000  # more workers than any API server serves
 
 
@@ -74,6 +84,38 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AutoscalerSettings:
+    """The settings of an autoscaler.
+
+    `sources` are asked in this order: the next one for what the former did not know.
+    """
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    namespaces: tuple[str, ...] = ()
+    operator_namespace: str = "rso-system"
+    leader_elect: bool = True
+    identity: str = field(default_factory=default_identity)
+    sources: tuple[UsageSource, ...] = ("kubelet",)
+    kubelet: KubeletSettings = field(default_factory=KubeletSettings)
+    prometheus: PrometheusSettings | None = None
+    interval_seconds: float = 60.0
+    scaling: Scaling = field(default_factory=Scaling)
+    max_size_bytes: int = 2000 * 2**30
+    max_factor: int = 10
+    metrics_bind: Address | None = ("", 8080)
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+
+    @property
+    def limits(self) -> Limits:
+        """What these settings say where a set says nothing, and what holds for every set."""
+        bounds = Bounds(self.max_size_bytes, self.max_factor, template_follows=False)
+        oldest = max(LEAST_MAX_AGE_SECONDS, LOOKS_OF_A_SAMPLE * self.interval_seconds)
+        return Limits(bounds, self.scaling, oldest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
     """The settings of a webhook.
 
@@ -114,6 +156,23 @@ def user(text: str) -> str:
             f"{text!a} is no user; a ServiceAccount is system:serviceaccount:NAMESPACE:NAME"
         )
     return text
+
+
+def usage_sources(text: str) -> tuple[UsageSource, ...]:
+    """Return the usage sources of a list with commas, most trusted first."""
+    known = get_args(UsageSource)
+    found = tuple(part.strip() for part in text.split(","))
+    if len(set(found)) != len(found) or not set(found) <= set(known):
+        raise ValueError(f"{text!a} is no list of usage sources; write {', '.join(known)}, or some")
+    return cast("tuple[UsageSource, ...]", found)
+
+
+def interval_seconds(text: str) -> float:
+    """Return a pause between two looks, 1s to 1h."""
+    seconds = duration_seconds(text)
+    if not _LEAST_INTERVAL <= seconds <= _MOST_INTERVAL:
+        raise ValueError(f"{text!a} is no pause between two looks; write 1s to 1h, such as 60s")
+    return seconds
 
 
 def bind_address(text: str) -> Address | None:

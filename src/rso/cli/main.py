@@ -14,6 +14,7 @@ from rso.cli.exits import exit_code, sentence
 VERBS = {
     "resizer": "Run the operator's resizer.",
     "webhook": "Run the operator's admission webhook.",
+    "autoscaler": "Run the operator's autoscaler.",
     "status": "Show what sets wish for, what they have, and what holds them.",
     "plan": "Show every request that a resize would make; change nothing.",
     "resize": "Wish for bigger volumes and follow the work.",

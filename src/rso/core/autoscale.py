@@ -23,7 +23,7 @@ from rso.core.judge import Limits, Outcome, Template, wish_of
 from rso.core.model import Claim, OwnAnnotations, StatefulSet
 from rso.core.names import Hold
 from rso.core.policy import Target, read_policy
-from rso.core.scaling import read_scaling
+from rso.core.scaling import Scaling, read_scaling
 from rso.core.steps import noted
 from rso.core.trust import Watched, watch
 from rso.core.usage import Sample
@@ -77,6 +77,12 @@ def decide(
         annotations |= _written(outcome, template)
         outcomes.append(outcome)
     return Scaled(tuple(outcomes), annotations)
+
+
+def samples_needed(statefulset: StatefulSet, defaults: Scaling) -> int:
+    """Return how many of the latest samples of each claim a decision may look at."""
+    scaling = read_scaling(statefulset.metadata.annotations, defaults)
+    return 2 if isinstance(scaling, Fault) else max(2, scaling.checks)
 
 
 def _watched(

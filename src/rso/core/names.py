@@ -130,6 +130,14 @@ class Note(StrEnum):
     BACKUP_DROPPED = "BackupDropped"
 
 
+class Wished(StrEnum):
+    """Reasons of Events about the autoscaler's wish."""
+
+    RAISED = "WishRaised"
+    LOWERED = "WishLowered"
+    WITHDRAWN = "WishWithdrawn"
+
+
 def is_ours(key: str) -> bool:
     """Return whether an annotation or label key belongs to this operator."""
     return key.startswith(PREFIX)

@@ -8,6 +8,8 @@ What it rests on: a watch from a version gives every later change in order, or s
 everything is listed again and the difference is reported. Deletions are made up only from a
 complete list. The same key with another uid is another object: a deletion, then an addition.
 
+An object that ``keeps`` refuses is not there; one that it no longer keeps is reported as deleted.
+
 An object that cannot be decoded is counted and left as it was last known; it never stops the
 informer, and it never looks deleted.
 """
@@ -74,7 +76,7 @@ class Informer(Generic[T]):
     time of the last byte from the server.
     """
 
-    def __init__(  # noqa: PLR0913  the two callbacks are its output
+    def __init__(  # noqa: PLR0913  what to follow, and the two callbacks that are its output
         self,
         client: Client,
         kind: Kind[T],
@@ -82,6 +84,7 @@ class Informer(Generic[T]):
         clock: Clock,
         namespace: str | None = None,
         labels: str = "",
+        keeps: Callable[[T], bool] = lambda _item: True,
         on_change: Callable[[T | None, T | None], None],
         on_undecodable: Callable[[], None],
     ) -> None:
@@ -92,6 +95,7 @@ class Informer(Generic[T]):
         self._clock = clock
         self._namespace = namespace
         self._labels = labels
+        self._keeps = keeps
         self._on_change = on_change
         self._on_undecodable = on_undecodable
         self._objects: dict[str, dict[str, T]] = {}
@@ -231,6 +235,9 @@ class Informer(Generic[T]):
 
     def _put(self, new: T) -> None:
         namespace, name = new.metadata.namespace, new.metadata.name
+        if not self._keeps(new):
+            self._remove(namespace, name)
+            return
         old = self.get(namespace, name)
         if old is not None and old.metadata.uid != new.metadata.uid:
             self._remove(namespace, name)
