@@ -16,6 +16,7 @@ Object = dict[str, Any]
 # CAP_SYS_RESOURCE), and broken-node never.
 NODE_CLASSES: dict[str, dict[str, str]] = {
     "xfs": {"csi.storage.k8s.io/fstype": "xfs", "maxSize": "1Ti"},
+    "few-inodes": {"csi.storage.k8s.io/fstype": "xfs", "inodePercent": "1"},
     "btrfs": {"csi.storage.k8s.io/fstype": "btrfs"},
     "ext4": {"csi.storage.k8s.io/fstype": "ext4", "expansion": "offline"},
     "broken-node": {"csi.storage.k8s.io/fstype": "xfs", "nodeExpansion": "broken"},

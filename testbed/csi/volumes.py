@@ -6,6 +6,7 @@ Parameters of a class:
   expansion       ``online`` (default), or ``offline``: refused while a node has it mounted
   nodeExpansion   ``true`` (default), ``false``: the node need not do anything, or
                   ``broken``: the node is asked and always fails
+  inodePercent    the share of an xfs that inodes may take
 """
 
 from __future__ import annotations
@@ -84,14 +85,20 @@ class Volume:
     def mount(self, target: str, fs_type: str) -> None:
         """Mount it, formatted if need be, and grown if it was expanded while unmounted."""
         if not self.is_formatted():
-            options = ("-q", "-m", "0") if fs_type == "ext4" else ("-q",)
-            tool(f"mkfs.{fs_type}", *options, str(self.image))
+            tool(f"mkfs.{fs_type}", "-q", *self._options(fs_type), str(self.image))
         elif fs_type == "ext4":
             # Only here: while mounted the kernel asks for CAP_SYS_RESOURCE.
             tool("e2fsck", "-f", "-p", str(self.image))
             tool("resize2fs", str(self.image))
         # Such a loop device frees itself when the last mount goes, however it goes.
         tool("mount", "-o", "loop", "-t", fs_type, str(self.image), target)
+
+    def _options(self, fs_type: str) -> tuple[str, ...]:
+        """Return how a new file system is made."""
+        if fs_type == "ext4":
+            return ("-m", "0")
+        percent = self.parameters.get("inodePercent")
+        return ("-i", f"maxpct={percent}") if percent else ()
 
 
 def tool(*command: str) -> str:

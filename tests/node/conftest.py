@@ -6,10 +6,11 @@ import pytest
 
 from testbed.cluster import Cluster
 from tests.node.observer import Observer
+from tests.node.scraper import port
 from tests.support.fixtures import at_rest, key_dir, operator_namespace, plain_run, run, sets
 from tests.support.sets import Sets
 
-__all__ = ["at_rest", "key_dir", "operator_namespace", "plain_run", "run", "sets"]
+__all__ = ["at_rest", "key_dir", "operator_namespace", "plain_run", "port", "run", "sets"]
 
 
 @pytest.fixture(scope="session")

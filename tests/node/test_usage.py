@@ -4,7 +4,7 @@ import asyncio
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,15 @@ from rso.app.usage.source import Fault, Measured, Source, Subject
 from rso.core.usage import Sample
 from rso.kube.auth import from_kubeconfig
 from rso.kube.clock import SystemClock
-from testbed import prometheus
 from testbed.cluster import ServiceAccount
 from tests.kube.certificates import Authority
+from tests.node.scraper import account_for
 from tests.support.sets import Json, Sets, statefulset
 
 MIB = 2**20
 WRITTEN = 100 * MIB
 TOLERANCE = MIB
 CLOCK = SystemClock()
-SCRAPE = "2s"
 
 
 def subjects_of(sets: Sets, name: str) -> list[Subject]:
@@ -57,14 +56,6 @@ def _subject(pod: Json, volume: Json, claim: Json) -> Subject:
     )
 
 
-def account_for(sets: Sets, resource: str, *verbs: str) -> ServiceAccount:
-    """Return an account that may do just this, in the whole cluster for nodes."""
-    rules = [{"apiGroups": [""], "resources": [resource], "verbs": list(verbs)}] if verbs else []
-    if resource.startswith("nodes/"):
-        return sets.cluster.service_account(sets.namespace, cluster_rules=rules)
-    return sets.cluster.service_account(sets.namespace, rules)
-
-
 def kubelet(account: ServiceAccount, **settings: object) -> KubeletSource:
     """Return the kubelet source of an account."""
     chosen = KubeletSettings(**settings)  # type: ignore[arg-type]  # a test passes what fits
@@ -92,24 +83,6 @@ def measured(source: Source, subjects: Sequence[Subject]) -> Measured:
             await source.close()
 
     return asyncio.run(measure())
-
-
-@pytest.fixture
-def port(sets: Sets, tmp_path: Path) -> Iterator[int]:
-    """Yield a Prometheus that scrapes the kubelet with the right to read metrics only."""
-    account = account_for(sets, "nodes/metrics", "get")
-    token = tmp_path / "token"
-    token.write_text(account.token)
-    job = {
-        "job_name": "kubelet",
-        "scheme": "https",
-        "scrape_interval": SCRAPE,
-        "authorization": {"credentials_file": str(token)},
-        "tls_config": {"ca_file": str(sets.cluster.ca_file)},
-        "static_configs": [{"targets": [f"{sets.cluster.bed.address}:10250"]}],
-    }
-    with prometheus.running(tmp_path, {"scrape_configs": [job]}) as port:
-        yield port
 
 
 def queried(port: int, query: str) -> list[Any]:

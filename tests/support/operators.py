@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from rso.app.keys import generate
+from rso.app.probes import Rendered
 from rso.app.resizer import Resizer
 from rso.app.settings import Settings
 from rso.kube.auth import from_kubeconfig
@@ -27,6 +29,16 @@ from tests.support.wire import Crash, Wire
 
 STOP_SECONDS = 40.0
 CLOSE_SECONDS = 5.0
+
+
+class Part(Protocol):
+    """A part of the operator, as a process runs it."""
+
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def missing(self) -> str | None: ...
+    @property
+    def metrics(self) -> Rendered: ...
 
 
 class Operator:
@@ -48,16 +60,17 @@ class Operator:
     ) -> None:
         access = from_kubeconfig(str(settings.kubeconfig or cluster.kubeconfig))
         self.wire = Wire(HttpTransport(access), namespace, before, after)
-        self.resizer: Resizer | None = None
+        self.resizer: Part | None = None
         self.error: BaseException | None = None
         self._settings = settings
+        self._access = access
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._is_ending = False
         name = f"operator-{next(self._numbers)}"
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
-    def start(self) -> "Operator":
+    def start(self) -> Self:
         """Start, and return when its caches are complete or it has died."""
         self._thread.start()
         if not self._ready.wait(STOP_SECONDS):
@@ -135,12 +148,15 @@ class Operator:
             self._loop.close()
 
     async def _run(self) -> None:
-        self.resizer = Resizer(self._settings, self.wire, self.clock)
+        self.resizer = self._make()
         running = asyncio.ensure_future(self.resizer.run())
         while self.resizer.missing() and not running.done():
             await asyncio.wait({running}, timeout=0.01)
         self._ready.set()
         await running
+
+    def _make(self) -> Part:
+        return Resizer(self._settings, self.wire, self.clock)
 
     async def _end(self) -> None:
         await end_tasks()

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from rso.kube.transport import Request, Response, Transport
 
-_NARROWED = ("statefulsets", "persistentvolumeclaims")
+_NARROWED = ("statefulsets", "persistentvolumeclaims", "pods")
 _BACKGROUND = ("leases", "events")
 
 

@@ -1,0 +1,69 @@
+"""Sets whose Pods fill their volumes steadily and fail at the first write that is refused."""
+
+from collections.abc import Mapping
+
+from tests.support.sets import IMAGE, Json, Sets, statefulset
+
+_BYTES = """
+trap 'exit 0' TERM
+written=$(($(wc -c < /data/fill 2>/dev/null || echo 0) / 1048576))
+while [ $written -lt {most} ]; do
+  head -c 1048576 /dev/zero >> /data/fill && sync /data/fill || exit 1
+  written=$((written + 1))
+  usleep {pause}
+done
+while :; do sleep 1; done
+"""
+_FILES = """
+trap 'exit 0' TERM
+mkdir -p /data/files
+number=$(ls /data/files | wc -l)
+while [ $number -lt {most} ]; do
+  last=$((number + 50))
+  while [ $number -lt $last ]; do
+    : > /data/files/$number || exit 1
+    number=$((number + 1))
+  done
+  usleep {pause}
+done
+while :; do sleep 1; done
+"""
+
+
+def filling(
+    mebibytes: int, per_second: float, annotations: Mapping[str, str], *, size: str, replicas: int
+) -> Json:
+    """Return a set that writes so many MiB to each volume, at so many in a second."""
+    script = _BYTES.format(most=mebibytes, pause=round(1e6 / per_second))
+    return _running(script, annotations, size=size, replicas=replicas, storage_class="xfs")
+
+
+def crowding(files: int, annotations: Mapping[str, str], *, size: str, replicas: int) -> Json:
+    """Return a set that makes so many empty files on each volume, fifty at a time."""
+    script = _FILES.format(most=files, pause=100_000)
+    return _running(script, annotations, size=size, replicas=replicas, storage_class="few-inodes")
+
+
+def _running(
+    script: str, annotations: Mapping[str, str], *, size: str, replicas: int, storage_class: str
+) -> Json:
+    made = statefulset(
+        replicas=replicas,
+        sizes={"data": size},
+        storage_class=storage_class,
+        annotations=annotations,
+    )
+    container = {
+        "name": "main",
+        "image": IMAGE,
+        "command": ["sh", "-c", script],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    made["spec"]["template"]["spec"]["containers"] = [container]
+    return made
+
+
+def written(sets: Sets, pod: str, command: str) -> int:
+    """Return what a command in a Pod prints: a number."""
+    run = ("exec", f"--namespace={sets.namespace}", pod, "--", "sh", "-c", command)
+    return int(sets.cluster.kubectl(*run))
