@@ -102,5 +102,7 @@ class Autoscaler:
         try:
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({task}, timeout=grace_seconds)
+            if task.done():
+                task.result()
         finally:
             await cancel(task, stopping)
