@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 from prometheus_client import CollectorRegistry
 
+from rso.app import scaler_metrics
 from rso.app.meters import CODES, markdown
 from rso.app.metric_table import (
     MAX_SET_SERIES,
@@ -206,4 +207,6 @@ def test_two_operators_do_not_share_metrics(metrics: Metrics) -> None:
 
 def test_the_guide_has_the_table() -> None:
     """The page for users lists the metrics as they are; `python -m rso.app.metrics` prints them."""
-    assert markdown(TABLE) in PAGE.read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    assert markdown(TABLE) in page
+    assert markdown(scaler_metrics.TABLE) in page
