@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,24 +15,15 @@ from rso.kube.client import Client
 from rso.kube.clock import SystemClock
 from rso.kube.transport import HttpTransport
 from testbed.cluster import Cluster
+from tests.support.clocks import ShiftedClock
 from tests.support.reviewers import SERVICE, Reviewer
-
-
-class Calendar(SystemClock):
-    """A clock whose date a test moves on."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return super().now() + self.ahead
 
 
 class Replicas:
     """Two replicas of a webhook, as far as their certificates go."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
-        self.clock = Calendar()
+        self.clock = ShiftedClock()
         self.transport = HttpTransport(from_kubeconfig(str(cluster.kubeconfig)))
         self.client = Client(self.transport, clock=self.clock, field_manager="test")
         self.served = [Served(), Served()]
@@ -53,12 +43,12 @@ async def test_replicas_share_an_authority_through_its_renewals(
     try:
         first = await replicas.bundles()
         expiry = [each.expiry() for each in replicas.served]
-        replicas.clock.ahead = LEAF_LIFE * 0.7
+        replicas.clock.offset = LEAF_LIFE * 0.7
         later = await replicas.bundles()
         renewed = [each.expiry() for each in replicas.served]
-        replicas.clock.ahead = AUTHORITY_LIFE * 0.7
+        replicas.clock.offset = AUTHORITY_LIFE * 0.7
         overlap = await replicas.bundles()
-        replicas.clock.ahead += OVERLAP * 1.1
+        replicas.clock.offset += OVERLAP * 1.1
         turned = await replicas.bundles()
     finally:
         await replicas.transport.close()
