@@ -78,7 +78,9 @@ def test_two_objects_by_name_are_all_it_needs(installed: Installed) -> None:
     assert all(each["clientConfig"]["caBundle"] for each in found["webhooks"])
 
 
-@pytest.mark.parametrize(("plural", "verb"), [(p, v) for p, verbs in OWN.items() for v in verbs])
+@pytest.mark.parametrize(
+    ("plural", "verb"), [(plural, verb) for plural in OWN for verb in sorted(OWN[plural])]
+)
 def test_without_one_of_them_it_is_not_ready_and_says_why(
     installed: Installed, caplog: pytest.LogCaptureFixture, plural: str, verb: str
 ) -> None:
