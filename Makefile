@@ -13,8 +13,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
-CODE := src testbed tests $(wildcard bench)
+CODE := src testbed tests fuzz $(wildcard bench)
 WORKERS ?= 4
+SECONDS ?= 60 # of fuzzing, for each target
 # Slow tests stand side by side: who has none left takes from the others.
 SPREAD := -n $(WORKERS) --dist worksteal
 TIMES := .cache/times
@@ -35,7 +36,7 @@ define install
 	apt-get -qq install -y --no-remove --no-install-recommends $(1) > /dev/null
 endef
 
-.PHONY: help demo test check setup packages programs cluster bench static fast-tests all-tests times
+.PHONY: help demo test fuzz check setup packages programs cluster bench static fast-tests all-tests times
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,9 @@ cluster: setup ## bring up a cluster with a real node and print its kubeconfig
 bench: ## measure; the figures are printed as JSON, and nothing else on stdout
 	@$(MAKE) setup >&2
 	@$(RUN)/python -m bench
+
+fuzz: $(INSTALLED) ## look for inputs that break a promise (a minute for each target; SECONDS=360 for more)
+	@$(RUN)/python -m fuzz run --seconds $(SECONDS)
 
 packages:
 	@missing="$$($(PYTHON) -m testbed missing-packages)"; \
@@ -86,7 +90,7 @@ static:
 	$(call step,codespell,$(RUN)/codespell $$(git ls-files '*.py' '*.md' '*.yaml' '*.go' Makefile))
 
 fast-tests:
-	$(call step,tests without a cluster,$(RUN)/pytest -q $(SPREAD) -m "not cluster and not node")
+	$(call step,tests without a cluster,$(RUN)/pytest -q $(SPREAD) -m "not cluster and not node and not fuzz")
 
 # 100 % of the branches that decide, 90 % elsewhere; programs that tests start count too.
 all-tests:

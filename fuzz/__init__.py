@@ -1,0 +1,1 @@
+"""Fuzzing: targets with one property each, driven by two engines."""
