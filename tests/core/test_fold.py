@@ -213,7 +213,7 @@ def test_an_absent_set_comes_back_from_its_backup() -> None:
 
 
 @given(worlds())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_course_ends_safely(start: World) -> None:
     """Whatever set it is and however far its claims are, the course is safe and ends in Done."""
     assert_is_safe(start)
@@ -221,7 +221,7 @@ def test_any_course_ends_safely(start: World) -> None:
 
 
 @given(worlds(), st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_cut_gives_the_same_rest(start: World, data: st.DataObject) -> None:
     """Whatever set it is and wherever a resizer dies, the next one gets to the same rest."""
     cut = data.draw(st.sampled_from(list(interrupted(start))))

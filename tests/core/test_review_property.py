@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rso.core.admission import review
@@ -53,7 +53,6 @@ def others(found: Json) -> Json:
 
 
 # Two whole sets are drawn for each example: slow on a machine that has more to do.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sets(), sets(), st.sampled_from(SENT), st.sampled_from(["deny", "keep"]), st.booleans())
 def test_a_patch_changes_only_sizes_and_our_annotations(
     old: Json,

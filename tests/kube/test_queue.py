@@ -94,7 +94,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS)
 def test_laws(steps: list[tuple[str, str]]) -> None:
     """Whatever is added, taken and let go: no key twice, and no addition lost."""
