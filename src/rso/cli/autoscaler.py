@@ -6,6 +6,7 @@ import signal
 from typing import Any
 
 import click
+import uvloop
 
 from rso.app.autoscaler import Autoscaler
 from rso.app.connect import find_access
@@ -30,7 +31,8 @@ def command(**values: Any) -> None:  # noqa: ANN401  what click read
     settings = autoscaler_settings(values)
     configure(settings.log_format, settings.log_level)
     try:
-        asyncio.run(run(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings))
     except (LeaseLost, CannotListen) as fault:
         raise Failed(str(fault)) from fault
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from rso.core.model import Claim
+from rso.core.model import Claim, Condition
 from rso.core.names import GROWN_AT
 from rso.core.quantity import read_bytes
 from rso.core.times import parse_time
@@ -46,8 +46,12 @@ def seen(before: Seen | None, claim: Claim, now: datetime) -> Seen:
 def is_growing(claim: Claim) -> bool:
     """Return whether the storage side works on a claim, or is about to."""
     status = claim.status
-    if status.resize_status or any(status.condition(kind) for kind in _GROWING):
+    if status.resize_status or any(_is_growing(each) for each in status.conditions):
         return True
     return bool(claim.request and claim.capacity) and (
         read_bytes(claim.request) > read_bytes(claim.capacity)
     )
+
+
+def _is_growing(condition: Condition) -> bool:
+    return condition.type in _GROWING and condition.status == "True"

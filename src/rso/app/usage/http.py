@@ -33,10 +33,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Web:
-    """A session with connections of its own."""
+    """A session with connections of its own; each is for one question only, unless `keeps`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, keeps: bool = True) -> None:
         self._clock = clock
+        self._keeps = keeps
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, question: Question) -> bytearray:
@@ -71,7 +72,8 @@ class Web:
         """Return the session, made when it is first needed: it belongs to the running loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),  # each source has a limit of its own
+                # No limit: each source has one of its own.
+                connector=aiohttp.TCPConnector(limit=0, force_close=not self._keeps),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
                 auto_decompress=False,

@@ -40,7 +40,7 @@ class KubeletSettings:
     port: int = 10250
     ca_file: Path | None = None
     insecure: bool = False
-    parallel: int = 16
+    parallel: int = 8
     seconds: float = 10.0
     most_bytes: int = 8 * 2**20
 
@@ -51,7 +51,8 @@ class KubeletSource:
     def __init__(self, settings: KubeletSettings, credentials: Credentials, clock: Clock) -> None:
         self._settings = settings
         self._credentials = credentials
-        self._web = Web(clock)
+        # Until the next look a connection is of no use, and keeps half a megabyte.
+        self._web = Web(clock, keeps=False)
 
     async def measure(self, subjects: Sequence[Subject]) -> Measured:
         """Return what the nodes say; each that fails is named and hides only its own volumes."""
