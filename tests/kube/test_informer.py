@@ -181,3 +181,17 @@ async def test_last_seen(watched: Watched) -> None:
     await until(lambda: "d" in watched.names())
 
     assert watched.informer.last_seen == 50
+
+
+async def test_what_is_not_kept_is_not_there(watched: Watched) -> None:
+    """An object that it does not keep is never told of; one that it keeps no more is deleted."""
+    watched.most_size = 5
+    watched.server.put("large", size=9)
+    watched.server.put("grows", size=1)
+    watched.server.put("grows", size=9)
+    watched.server.put("last", size=1)
+    await until(lambda: "last" in watched.names(), watched.clock)
+
+    uid = "uid-of-grows"
+    assert watched.changes[3:] == [(None, uid), (uid, None), (None, "uid-of-last")]
+    assert watched.names() == {"a", "b", "c", "last"}

@@ -23,6 +23,7 @@ class Watched:
         self.server = ApiServer(self.clock.monotonic)
         self.changes: list[Change] = []
         self.undecodable = 0
+        self.most_size: int | None = None  # of what is kept; None: everything is
         self.informer: Informer[Thing]
 
     def on_change(self, old: Thing | None, new: Thing | None) -> None:
@@ -30,6 +31,9 @@ class Watched:
 
     def on_undecodable(self) -> None:
         self.undecodable += 1
+
+    def keeps(self, thing: Thing) -> bool:
+        return self.most_size is None or thing.size <= self.most_size
 
     def names(self) -> set[str]:
         return set(self.informer.names("default"))
@@ -71,6 +75,7 @@ async def watching(
             KIND,
             clock=watched.clock,
             labels=labels,
+            keeps=watched.keeps,
             on_change=watched.on_change,
             on_undecodable=watched.on_undecodable,
         )
