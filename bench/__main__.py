@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FIGURES = ("one-set", "fifty-sets", "idle", "watch-faults", "look")
+FIGURES = ("one-set", "fifty-sets", "idle", "watch-faults", "look", "webhook")
 
 
 def main() -> int:
