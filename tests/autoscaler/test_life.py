@@ -137,6 +137,7 @@ def test_it_takes_exactly_these_rights(
     assert 0 == scaler.metric("rso_requests_total", code="403")
 
 
+@pytest.mark.timeout(400)
 def test_a_poisoned_set_and_a_dead_node_hold_up_nobody(
     sets: Sets, told: Told, scale: Scale
 ) -> None:

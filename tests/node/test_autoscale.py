@@ -20,7 +20,7 @@ from tests.support.autoscalers import Scaler, scaler_settings, scaling
 from tests.support.fixtures import Run
 from tests.support.sets import PREFIX, Json, Sets, Snapshot, check_unharmed, template_sizes
 
-RATE = 6.0  # MiB in a second, in each Pod
+RATE = 4.0  # MiB in a second, in each Pod: 18 seconds from the threshold to the end
 LOOK_SECONDS = 1.0  # as often as the test bed's kubelet measures
 MEBIBYTES = 420
 FILES = 10500  # 1 % of 300Mi has room for 6,144 inodes, of 600Mi for 12,288
@@ -93,7 +93,7 @@ def is_filled(sets: Sets) -> Callable[[str], bool]:
 
 
 def test_it_grows_twice_before_it_is_full(sets: Sets, fills: Filling) -> None:
-    """Three writers of 6 MiB/s: 300Mi, 600Mi, 900Mi; template and all replicas follow."""
+    """Three writers of 4 MiB/s: 300Mi, 600Mi, 900Mi; template and all replicas follow."""
     fills.grows_twice(filling(MEBIBYTES, RATE, POLICY, size="300Mi", replicas=3), is_filled(sets))
 
 
@@ -109,7 +109,7 @@ def test_prometheus_is_enough(sets: Sets, fills: Filling, port: int) -> None:
     settings = PrometheusSettings(url=URL(f"http://127.0.0.1:{port}"))
 
     fills.grows_twice(
-        filling(MEBIBYTES, RATE / 2, POLICY, size="300Mi", replicas=1),
+        filling(MEBIBYTES, RATE * 3 / 4, POLICY, size="300Mi", replicas=1),
         is_filled(sets),
         sources=("prometheus",),
         prometheus=settings,
