@@ -41,8 +41,7 @@ async def kopf(port: int, directory: str) -> None:
 
     server = WebhookServer(
         addr="127.0.0.1",
-        port=port,
-        path="/mutate",
+        port=port,  # its path is what comes after the first slash
         certfile=f"{directory}/tls.crt",
         pkeyfile=f"{directory}/tls.key",
     )
