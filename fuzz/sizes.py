@@ -74,7 +74,10 @@ def scaling_annotations(choices: Choices) -> None:
 
 def times(choices: Choices) -> None:
     """A time or a duration is read, or refused; what was read is written and read as the same."""
-    text = choices.pick(("2026-11-01T12:00:00Z", "1h30m", "90s", "0", "")) + choices.text()
+    text = choices.pick(("2026-11-01T12:00:00", "0001-01-01T00:00:00", "9999-12-31T23:59:59"))
+    text += choices.pick(("Z", "+14:00", "-14:00", "+99:99", ".5Z", ""))
+    if choices.count(1):
+        text = choices.pick(("1h30m", "90s", "0", "", text)) + choices.text()
     moment = parse_time(text)
     if moment is not None and moment.year > 999:  # noqa: PLR2004  strftime pads no smaller years
         assert parse_time(format_time(moment)) == moment.replace(microsecond=0)

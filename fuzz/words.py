@@ -52,7 +52,11 @@ KEYS = (
     "steps-per-day",
     "unknown",
 )
-VALUES = ("true", "false", "deny", "keep", "Delete", "80%", "5Gi", "80%,5Gi", "power-of-two", "6h")
+VALUES = (
+    *("true", "false", "deny", "keep", "Delete", "power-of-two"),
+    *("80%", "5Gi", "80%,5Gi", "19.9%", "99.01%", "900%", "901%", "0%"),
+    *("6h", "720h", "720h1s", "9999h", "0", "25", "11", "-1", "1h30m"),
+)
 OTHER_KEYS = ("example.org/note", "kubectl.kubernetes.io/last-applied-configuration", "a/b~c")
 NAMES = ("data", "log", "a", "data-a", "0", "db-0", "")
 
