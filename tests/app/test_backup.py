@@ -209,6 +209,13 @@ def test_unusable_keys_are_refused(primary: str, by_id: dict[str, bytes], why: s
         Keys(primary, by_id)
 
 
+@pytest.mark.parametrize("text", ["no base64", "====", "\x80"])
+def test_a_text_that_is_no_base64_is_a_damaged_backup(text: str) -> None:
+    """Whatever stands there, it is told as damage; text that is not ASCII was found by fuzzing."""
+    with pytest.raises(BackupUnreadable, match="its data is damaged"):
+        envelope_of(HEADER.backup_name, {"backup": text})
+
+
 def test_a_config_map_gives_back_what_it_keeps() -> None:
     """Header and envelope survive the way through a ConfigMap, which is found by its labels."""
     envelope = seal(KEYS, HEADER, CONTENT)
