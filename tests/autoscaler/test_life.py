@@ -20,6 +20,8 @@ from tests.support.rights import bind, rules
 from tests.support.sets import Sets, statefulset
 from tests.support.wire import Crash
 
+pytestmark = pytest.mark.timeout(400)
+
 SETS = 500
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  a time that no source may tell: it cannot be compared
 

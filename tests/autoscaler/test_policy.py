@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pytest
 from msgspec.structs import replace
 
 from rso.core.scaling import Scaling, grow_at, grow_by
@@ -11,6 +12,8 @@ from tests.support.autoscalers import GIB, Odd, Told
 from tests.support.sets import Json, Sets
 
 # {name: (size, fullness, annotations, the wish: empty for none)}
+pytestmark = pytest.mark.timeout(400)
+
 CASES: dict[str, tuple[str, float, Mapping[str, str], str]] = {
     "below": ("1Gi", 0.79, {}, ""),
     "plain": ("1Gi", 0.81, {}, "2Gi"),

@@ -1,18 +1,21 @@
 """Every reason for no step, each on a set of its own: nothing is written, and a metric tells."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from rso.core.names import Hold
 from rso.core.times import format_time
 from rso.core.usage import Sample
 from tests.autoscaler.conftest import Scale
-from tests.autoscaler.sets_of import make_all, own, scaled, wait_wishes
+from tests.autoscaler.sets_of import MADE_SECONDS, make_all, own, scaled, wait_wishes
 from tests.support.autoscalers import Odd, Scaler, Told
 from tests.support.clocks import ShiftedClock
 from tests.support.sets import PREFIX, Sets
+
+pytestmark = pytest.mark.timeout(400)
 
 FULL = 0.9
 
@@ -43,7 +46,6 @@ def half(sample: Sample) -> Sample:
 
 
 ODD: dict[Hold, Odd] = {
-    Hold.ONE_CHECK: dated(datetime.now(UTC)),  # noqa: TID251  one true moment, told again and again
     Hold.DISTRUSTED_UID: telling(claim_uid="another"),
     Hold.DISTRUSTED_NAN: telling(used_bytes=math.nan),
     Hold.DISTRUSTED_NEGATIVE: telling(available_bytes=-1.0),
@@ -74,7 +76,7 @@ def name_of(hold: Hold) -> str:
 
 def test_every_reason_holds(sets: Sets, told: Told, scale: Scale, clock: ShiftedClock) -> None:
     """Full sets with an odd sample, a limit or nothing to grow are left alone, each for its own."""
-    holds = [*ODD, *POLICY]
+    holds = [Hold.ONE_CHECK, *ODD, *POLICY]
     manifests = [scaled(name_of(each), policy=POLICY.get(each, {})) for each in holds]
     block = next(each for each in manifests if each["metadata"]["name"] == "blockmode")
     block["spec"]["volumeClaimTemplates"][0]["spec"]["volumeMode"] = "Block"
@@ -84,7 +86,12 @@ def test_every_reason_holds(sets: Sets, told: Told, scale: Scale, clock: Shifted
     told.odd = {f"data-{name_of(each)}-0": odd for each, odd in ODD.items()}
     told.fullness[f"data-{name_of(Hold.BELOW_THRESHOLD)}-0"] = 0.1
     del told.fullness[f"data-{name_of(Hold.NO_USAGE)}-0"]
+    empty = {"spec": {"replicas": 0}}
+    sets.cluster.merge("statefulset", name_of(Hold.NO_PODS), sets.namespace, empty)
+    gone = name_of(Hold.NO_PODS)
+    sets.wait(lambda: not sets.pods(gone), "its Pods are gone", MADE_SECONDS)
     now = clock.now()
+    told.odd[f"data-{name_of(Hold.ONE_CHECK)}-0"] = dated(now)  # again and again
     note(sets, "statefulset", name_of(Hold.STEPS_PER_DAY), "auto-steps-0", now - timedelta(hours=7))
     grown = {
         Hold.COOLDOWN: now - timedelta(hours=1),
@@ -92,9 +99,6 @@ def test_every_reason_holds(sets: Sets, told: Told, scale: Scale, clock: Shifted
     }
     for hold, moment in grown.items():
         note(sets, "pvc", f"data-{name_of(hold)}-0", "grown-at", moment)
-    empty = {"spec": {"replicas": 0}}
-    sets.cluster.merge("statefulset", name_of(Hold.NO_PODS), sets.namespace, empty)
-    sets.wait(lambda: not sets.pods(name_of(Hold.NO_PODS)), "its Pods are gone")
 
     with scale() as scaler:
         sets.wait(lambda: scaler.looks > 3, "it has looked")

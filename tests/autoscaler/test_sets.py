@@ -13,6 +13,8 @@ from tests.support.fixtures import Run
 from tests.support.sets import PREFIX, Json, Sets, statefulset, template_sizes
 from tests.webhook.ways import Way, client_apply, server_apply
 
+pytestmark = pytest.mark.timeout(400)
+
 
 def test_of_two_templates_only_the_full_one_grows(sets: Sets, told: Told, scale: Scale) -> None:
     """Each template has a wish and a reason of its own."""
