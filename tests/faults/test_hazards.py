@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from rso.kube.errors import Unreachable
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
 from tests.faults.batch import Batch
@@ -110,14 +111,23 @@ def test_a_set_that_is_deleted_long_after_a_crash_stays_deleted(batch: Batch) ->
     assert scene.sets.find("db") is None
 
 
-def test_a_deletion_by_the_user_while_the_set_goes_is_his(batch: Batch, cluster: Cluster) -> None:
+@pytest.mark.parametrize("is_blind", [False, True], ids=["seen", "unseen"])
+def test_a_deletion_by_the_user_while_the_set_goes_is_his(
+    batch: Batch, cluster: Cluster, is_blind: bool
+) -> None:
     """A foreground deletion that comes while the set is orphaned is obeyed: it stays deleted.
 
-    The controller manager is stopped meanwhile, so that it cannot be faster than the user.
+    Also when no look at the set shows it: then the watch does. The controller manager is stopped
+    meanwhile, so that it cannot be faster than the user.
     """
     (scene,) = batch.scenes(Shape(1, 1), 1)
     scene.wish()
     is_asked = threading.Event()
+
+    def look(request: Request) -> None:
+        is_look = request.verb == "get" and request.resource.plural == "statefulsets"
+        if is_blind and is_look and is_asked.is_set() and scene.sets.find("db") is not None:
+            raise Unreachable("no look while the set is there", sent=False)
 
     def delete(request: Request, response: Response) -> None:
         if request.changes and write_name(request) == "delete" and response.status < 300:
@@ -125,7 +135,7 @@ def test_a_deletion_by_the_user_while_the_set_goes_is_his(batch: Batch, cluster:
             is_asked.set()
 
     with stopped_controllers(cluster):
-        operator = scene.operator(after=delete).start()
+        operator = scene.operator(look, delete).start()
         scene.wait(is_asked.is_set, "the user deletes the set")
     scene.wait(lambda: not scene.backups(), "the backup is dropped")
     scene.wait(lambda: scene.sets.find("db") is None, "the set has gone")

@@ -119,7 +119,7 @@ async def test_lists_in_pages() -> None:
 
 
 async def test_wait_gone(watched: Watched) -> None:
-    """Waiting for a uid ends with its deletion, and with its replacement."""
+    """Waiting for a uid ends with its deletion or replacement, and returns it as it last was."""
     deleted = asyncio.ensure_future(watched.informer.wait_gone("default", "a", "uid-of-a"))
     replaced = asyncio.ensure_future(watched.informer.wait_gone("default", "b", "uid-of-b"))
     watched.server.put("a", size=2)
@@ -127,9 +127,13 @@ async def test_wait_gone(watched: Watched) -> None:
     still = (deleted.done(), replaced.done())
     watched.server.remove("a")
     watched.server.put("b", uid="second")
-    await asyncio.gather(deleted, replaced)
+    last = await asyncio.gather(deleted, replaced)
 
     assert still == (False, False)
+    assert [each and (each.metadata.uid, each.size) for each in last] == [
+        ("uid-of-a", 2),
+        ("uid-of-b", 1),
+    ]
 
 
 async def test_wait_gone_at_once(watched: Watched) -> None:

@@ -1,10 +1,9 @@
 """Puts together what decides and acts: for a resizer's caches, or for a view read anew."""
 
-from collections.abc import Awaitable, Callable
-
 from rso.app.answers import Questions
 from rso.app.execute import Executor, Tools
 from rso.app.expect import Expectations
+from rso.app.gap import WaitGone
 from rso.app.gather import Gatherer
 from rso.app.notice import Notices
 from rso.app.patience import Patience
@@ -15,7 +14,6 @@ from rso.app.seal import Sealer
 from rso.app.turn import Turns
 from rso.app.view import View
 from rso.core.policy import Bounds
-from rso.core.world import Key
 from rso.kube.client import Client
 from rso.kube.clock import Clock
 
@@ -42,9 +40,9 @@ def make_reconciler(
     turns: Turns,
     patience: Patience,
     repeats: Repeats,
-    wait_gone: Callable[[Key, str], Awaitable[None]],
+    wait_gone: WaitGone,
 ) -> Reconciler:
-    """Return what brings a set one step closer; `wait_gone` as `Replacer` wants it."""
+    """Return what brings a set one step closer."""
     executor = Executor(tools)
     replacer = Replacer(tools, executor, turns, wait_gone)
     return Reconciler(tools, executor, replacer, turns, patience, repeats)

@@ -77,13 +77,16 @@ class Caches:
         """Return the monotonic time of the informer that has heard nothing for longest."""
         return min(informer.last_seen for informer in self._all())
 
-    async def wait_gone(self, key: Key, uid: str) -> None:
-        """Return when the watch has shown that a set of this uid is gone; never out of scope."""
+    async def wait_gone(self, key: Key, uid: str) -> StatefulSet | None:
+        """Return a set as it last was, when the watch has shown that its uid is gone.
+
+        None, if it was never there; never, out of scope.
+        """
         informer = self._informer(self._sets, key.namespace)
         if informer is None:
             await asyncio.Event().wait()
-        else:
-            await informer.wait_gone(*key, uid)
+            return None
+        return await informer.wait_gone(*key, uid)
 
     def covers(self, namespace: str) -> bool:
         """Return whether the sets of a namespace are watched."""

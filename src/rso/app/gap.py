@@ -5,14 +5,20 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from rso.app import resources
+from rso.core.model import StatefulSet
 from rso.core.world import Key
 from rso.kube.client import Client
 from rso.kube.clock import Clock
-from rso.kube.errors import Conflict, NotFound
+from rso.kube.errors import Conflict, KubeError, NotFound
 
 FIRST_POLL_SECONDS = 0.005
 EVEN_POLLS = 20
 LONGEST_POLL_SECONDS = 1.0
+# How long the watch may be behind the poll: it knows how the set went. Milliseconds, as a rule.
+WATCH_SECONDS = 0.5
+
+# Returns a set as it last was, when the watch has shown that its uid is gone; None: not known.
+WaitGone = Callable[[Key, str], Awaitable[StatefulSet | None]]
 
 
 class DeletedByUser(Conflict):
@@ -20,11 +26,9 @@ class DeletedByUser(Conflict):
 
 
 class Gap:
-    """Waits in the gap. `wait_gone` returns when the watch has shown that a uid is gone."""
+    """Waits in the gap."""
 
-    def __init__(
-        self, client: Client, clock: Clock, wait_gone: Callable[[Key, str], Awaitable[None]]
-    ) -> None:
+    def __init__(self, client: Client, clock: Clock, wait_gone: WaitGone) -> None:
         self._client = client
         self._clock = clock
         self._wait_gone = wait_gone
@@ -32,18 +36,24 @@ class Gap:
     async def gone(self, key: Key, uid: str) -> None:
         """Return when the set has gone, told by the watch or by the poll beside it.
 
-        Raises: DeletedByUser, when its user deletes it meanwhile, its Pods first.
+        Raises: DeletedByUser, when its user deletes it meanwhile, its Pods first. A deletion of
+        which the poll has seen nothing shows in the watch: the set bears the finalizer to its end.
         """
         watch = asyncio.ensure_future(self._wait_gone(key, uid))
         poll = asyncio.ensure_future(self._poll_gone(key, uid))
         try:
             await asyncio.wait({watch, poll}, return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done() or poll.exception() is None:
+                await asyncio.wait({watch}, timeout=WATCH_SECONDS)
         finally:
             watch.cancel()
             poll.cancel()
-            await asyncio.gather(watch, poll, return_exceptions=True)
-        if not poll.cancelled() and isinstance(poll.exception(), DeletedByUser):
-            poll.result()
+            ends = await asyncio.gather(watch, poll, return_exceptions=True)
+        last = ends[0]
+        if isinstance(last, StatefulSet) and "foregroundDeletion" in last.metadata.finalizers:
+            raise DeletedByUser(409, "Conflict", "the set is deleted by its user")
+        if isinstance(ends[1], DeletedByUser):
+            raise ends[1]
 
     async def looks(self) -> AsyncIterator[None]:
         """Yield at once, then every 5 ms twenty times, then after pauses that grow to a second."""
@@ -60,6 +70,8 @@ class Gap:
                 found = await self._client.get(resources.STATEFULSETS, *key)
             except NotFound:
                 return
+            except KubeError:
+                continue
             if found.metadata.uid != uid:
                 return
             if "foregroundDeletion" in found.metadata.finalizers:

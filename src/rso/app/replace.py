@@ -13,12 +13,10 @@ can tell, and in doubt the set comes back.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
-
 from rso.app import resources
 from rso.app.answers import refusal_of
 from rso.app.execute import Executor, Tools
-from rso.app.gap import DeletedByUser, Gap
+from rso.app.gap import DeletedByUser, Gap, WaitGone
 from rso.app.log import Logger
 from rso.app.turn import Turns
 from rso.core import successor
@@ -47,14 +45,14 @@ ABSENT_SECONDS = 40.0
 
 
 class Replacer:
-    """Replaces sets. `wait_gone` returns when the watch has shown that a uid is gone."""
+    """Replaces sets."""
 
     def __init__(
         self,
         tools: Tools,
         executor: Executor,
         turns: Turns,
-        wait_gone: Callable[[Key, str], Awaitable[None]],
+        wait_gone: WaitGone,
     ) -> None:
         self._tools = tools
         self._client = tools.client

@@ -99,7 +99,7 @@ class Informer(Generic[T]):
         self._on_change = on_change
         self._on_undecodable = on_undecodable
         self._objects: dict[str, dict[str, T]] = {}
-        self._gone: dict[Key, asyncio.Event] = {}
+        self._waiting: dict[Key, list[asyncio.Future[T]]] = {}
         self._version = ""
         self._began = 0.0
         self._backoff = Backoff()
@@ -118,14 +118,18 @@ class Informer(Generic[T]):
         """Return the names in one namespace."""
         return tuple(self._objects.get(namespace, ()))
 
-    async def wait_gone(self, namespace: str, name: str, uid: str) -> None:
-        """Return when the server has said that this uid no longer exists.
+    async def wait_gone(self, namespace: str, name: str, uid: str) -> T | None:
+        """Return the object as it last was, when the server has said that its uid is no more.
 
-        At once, if a complete list did not have it.
+        None, and at once, if a complete list did not have it.
         """
         await self.synced.wait()
+        last = None
         while (found := self.get(namespace, name)) is not None and found.metadata.uid == uid:
-            await self._gone.setdefault((namespace, name), asyncio.Event()).wait()
+            future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault((namespace, name), []).append(future)
+            last = await future
+        return last
 
     async def run(self) -> None:
         """Keep the cache true until cancelled."""
@@ -201,7 +205,7 @@ class Informer(Generic[T]):
         except Undecodable as error:
             return self._skip(event, error)
         if event.type == "DELETED":
-            self._remove(item.metadata.namespace, item.metadata.name)
+            self._remove(item.metadata.namespace, item.metadata.name, item)
         else:
             self._put(item)
         return item.metadata.resource_version
@@ -247,15 +251,16 @@ class Informer(Generic[T]):
         self._objects.setdefault(sys.intern(namespace), {})[name] = new
         self._notify(old, new)
 
-    def _remove(self, namespace: str, name: str) -> None:
+    def _remove(self, namespace: str, name: str, last: T | None = None) -> None:
         items = self._objects.get(namespace, {})
         old = items.pop(name, None)
         if old is None:
             return
         if not items:
             del self._objects[namespace]
-        if (waiting := self._gone.pop((namespace, name), None)) is not None:
-            waiting.set()
+        for future in self._waiting.pop((namespace, name), ()):
+            if not future.done():
+                future.set_result(old if last is None else last)
         self._notify(old, None)
 
     def _notify(self, old: T | None, new: T | None) -> None:
