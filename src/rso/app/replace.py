@@ -13,6 +13,7 @@ can tell, and in doubt the set comes back.
 
 import asyncio
 import secrets
+
 from rso.app import resources
 from rso.app.answers import refusal_of
 from rso.app.execute import Executor, Tools
