@@ -113,7 +113,7 @@ def test_a_set_that_is_deleted_long_after_a_crash_stays_deleted(batch: Batch) ->
 
 @pytest.mark.parametrize("is_blind", [False, True], ids=["seen", "unseen"])
 def test_a_deletion_by_the_user_while_the_set_goes_is_his(
-    batch: Batch, cluster: Cluster, is_blind: bool
+    batch: Batch, cluster: Cluster, *, is_blind: bool
 ) -> None:
     """A foreground deletion that comes while the set is orphaned is obeyed: it stays deleted.
 
