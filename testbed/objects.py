@@ -13,12 +13,13 @@ Object = dict[str, Any]
 
 # {name: parameters of testbed/csi/volumes.py}
 # With a real node: xfs and btrfs grow mounted, ext4 unmounted (mounted it would need
-# CAP_SYS_RESOURCE), and broken-node never.
+# CAP_SYS_RESOURCE), offline-node only while no Pod uses it, and broken-node never.
 NODE_CLASSES: dict[str, dict[str, str]] = {
     "xfs": {"csi.storage.k8s.io/fstype": "xfs", "maxSize": "1Ti"},
     "few-inodes": {"csi.storage.k8s.io/fstype": "xfs", "inodePercent": "1"},
     "btrfs": {"csi.storage.k8s.io/fstype": "btrfs"},
     "ext4": {"csi.storage.k8s.io/fstype": "ext4", "expansion": "offline"},
+    "offline-node": {"csi.storage.k8s.io/fstype": "xfs", "nodeExpansion": "offline"},
     "broken-node": {"csi.storage.k8s.io/fstype": "xfs", "nodeExpansion": "broken"},
 }
 # Without a node a volume is ready when the driver has grown it.

@@ -188,5 +188,8 @@ class Node:
         volume = find(self._volumes, request.volume_id)
         if volume.parameters.get("nodeExpansion") == "broken":
             raise Refusal(grpc.StatusCode.INTERNAL, "this class never expands on its node")
+        if volume.parameters.get("nodeExpansion") == "offline" and volume.is_used():
+            message = f"volume {volume.id} is in use; its file system grows before that"
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, message)
         grow_mounted(request.staging_target_path)
         return self._csi.NodeExpandVolumeResponse(capacity_bytes=volume.size_bytes)

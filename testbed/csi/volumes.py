@@ -4,15 +4,17 @@ Parameters of a class:
   granularity     capacities are rounded up to a multiple of it (default 1Mi)
   maxSize         above it creating and expanding answer OUT_OF_RANGE
   expansion       ``online`` (default), or ``offline``: refused while a node has it mounted
-  nodeExpansion   ``true`` (default), ``false``: the node need not do anything, or
-                  ``broken``: the node is asked and always fails
+  nodeExpansion   ``true`` (default), ``false``: the node need not do anything, ``offline``:
+                  refused while a container uses it, or ``broken``: it always fails
   inodePercent    the share of an xfs that inodes may take
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -21,7 +23,7 @@ from testbed.csi.faults import Refusal
 from testbed.process import BedError, run, succeeds
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 DRIVER_NAME = "loop.csi.testbed"
 MIB = 1024**2
@@ -82,6 +84,12 @@ class Volume:
         columns = ("--noheadings", "--output", "NAME")
         return bool(tool("losetup", *columns, "--associated", str(self.image)))
 
+    def is_used(self) -> bool:
+        """Tell whether a container has it: its mount namespace is another one than the node's."""
+        columns = ("--noheadings", "--output", "NAME")
+        device = tool("losetup", *columns, "--associated", str(self.image))
+        return any(f" {device} " in mounts for mounts in mounts_elsewhere())
+
     def mount(self, target: str, fs_type: str) -> None:
         """Mount it, formatted if need be, and grown if it was expanded while unmounted."""
         if not self.is_formatted():
@@ -130,6 +138,15 @@ def capacity_for(capacity_range: Any, parameters: dict[str, str]) -> int:  # noq
         if size > limit:
             raise Refusal(grpc.StatusCode.OUT_OF_RANGE, f"{size} bytes is above the limit {limit}")
     return int(size)
+
+
+def mounts_elsewhere() -> Iterator[str]:
+    """Yield the mount table of each process in another mount namespace than ours."""
+    own = Path("/proc/self/ns/mnt").readlink()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if (process / "ns/mnt").readlink() != own:
+                yield (process / "mountinfo").read_text()
 
 
 def is_mount_point(path: str) -> bool:

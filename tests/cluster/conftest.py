@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rso.kube.clock import Clock
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
 from tests.support.fixtures import at_rest, key_dir, operator_namespace, plain_run, run, sets
@@ -27,10 +28,13 @@ def interfere(
     def start(
         before: Callable[[Request], None] | None = None,
         after: Callable[[Request, Response], None] | None = None,
+        clock: Clock | None = None,
         **settings: object,
     ) -> Iterator[Operator]:
         chosen = settings_for(cluster, operator_namespace, key_dir, **settings)
-        operator = Operator(cluster, chosen, namespace, before, after).start()
+        operator = Operator(cluster, chosen, namespace, before, after)
+        operator.clock = clock or operator.clock
+        operator.start()
         try:
             yield operator
         finally:

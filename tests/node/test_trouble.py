@@ -22,6 +22,7 @@ from tests.node.database import (
 )
 from tests.node.observer import Observer
 from tests.support.fixtures import Run
+from tests.support.offline import CONSENT
 from tests.support.sets import Json, Sets, Snapshot, check_unharmed, template_sizes
 
 MakeClass = Callable[..., str]
@@ -140,8 +141,12 @@ def _request(size: str) -> Json:
 
 @pytest.mark.changes("pods")  # by the commands that cure it
 def test_row_71_a_driver_that_grows_only_unused_volumes(sets: Sets, run: Run) -> None:
-    """No Pod is touched; the commands that the status gives, run as they are, cure the set."""
-    sets.make(database(volumes={"data": ("ext4", "64Mi")}, replicas=2))
+    """No Pod is touched, although the set consents to evictions: they would not help (V44).
+
+    The commands that the status gives, run as they are, cure the set.
+    """
+    volumes = {"data": ("ext4", "64Mi")}
+    sets.make(database(volumes=volumes, replicas=2, annotations=CONSENT))
     before = Snapshot.of(sets, "db")
 
     with run():

@@ -204,12 +204,14 @@ def running(
     namespace: str,
     operator_namespace: str,
     key_dir: Path | None,
+    clock: Clock | None = None,
     **settings: object,
 ) -> Iterator[Operator]:
     """Run one operator for a namespace, without a Lease unless a setting says otherwise."""
-    operator = Operator(
-        cluster, settings_for(cluster, operator_namespace, key_dir, **settings), namespace
-    ).start()
+    told = settings_for(cluster, operator_namespace, key_dir, **settings)
+    operator = Operator(cluster, told, namespace)
+    operator.clock = clock or operator.clock
+    operator.start()
     try:
         yield operator
     finally:

@@ -10,7 +10,7 @@ from rso.app.backup import BackupUnreadable, TooLarge, envelope_of, header_of, o
 from rso.app.seal import Sealer
 from rso.app.view import View
 from rso.core import bodies, successor
-from rso.core.actions import AskBackup, AskGrowth, AskWitness
+from rso.core.actions import AskBackup, AskEviction, AskGrowth, AskWitness
 from rso.core.model import Claim, Selector, StatefulSet, StorageClass, decode_hook
 from rso.core.quantity import read_bytes
 from rso.core.world import (
@@ -35,6 +35,8 @@ from rso.kube.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    ServerError,
+    TooManyRequests,
 )
 
 CLAIMS_AT_ONCE = 8  # each is two requests: a set of 100 claims must not open 200 connections
@@ -100,6 +102,22 @@ class Questions:
         )
         sealed = self._sealed_bytes(world, live, sizes)
         return Proof(live, sizes, witness, same_name, probe, sealed, deletion)
+
+    async def eviction(self, key: Key, question: AskEviction) -> Refusal | None:
+        """Return the refusal that evicting a Pod would meet: a budget's, or a missing right.
+
+        Raises: NotFound, Conflict: another Pod has the name; look again.
+        """
+        pod, uid = question.pod, question.uid
+        try:
+            await self._client.evict(resources.EVICTIONS, key.namespace, pod, uid=uid, dry_run=True)
+        except (BadRequest, Forbidden, Invalid, TooManyRequests) as error:
+            return refusal_of(error)
+        except ServerError as error:
+            if "PodDisruptionBudget" in error.message:  # a Pod may have one, and this has two
+                return refusal_of(error)
+            raise
+        return None
 
     async def backup(self, question: AskBackup) -> tuple[str, Saved | Unreadable]:
         """Return (uid of the ConfigMap, what is in the backup).

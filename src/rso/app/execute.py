@@ -22,6 +22,7 @@ from rso.app.view import View
 from rso.core import bodies, managers
 from rso.core.actions import (
     DropBackup,
+    EvictPod,
     GrowClaim,
     RenewGeneration,
     RestoreManagers,
@@ -37,7 +38,7 @@ from rso.core.quantity import read_bytes
 from rso.core.world import Backup, Key, Live, Saved, Unreadable, World
 from rso.kube.client import Client
 from rso.kube.clock import Clock
-from rso.kube.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
+from rso.kube.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 
 _MERGE_ATTEMPTS = 5  # the StatefulSet controller writes status while the set is adopted
 
@@ -102,6 +103,24 @@ class Executor:
             log.info("claim grows")
         else:
             log.info("request of claim is lowered")
+
+    async def evict_pod(self, world: World, step: EvictPod) -> None:
+        """Evict a Pod of exactly this uid; one that is gone already is as good.
+
+        Raises: Conflict, when it is refused although the dry run was not: the refusal is kept, and
+        the next look tells it.
+        """
+        kind, namespace = resources.EVICTIONS, world.key.namespace
+        self._tools.gatherer.forget_pods(world.key)
+        try:
+            await self._client.evict(kind, namespace, step.pod, uid=step.uid)
+        except (BadRequest, Forbidden, Invalid, TooManyRequests) as error:
+            self._tools.gatherer.learn_eviction(world.key, step.uid, refusal_of(error))
+            raise Conflict(409, "Conflict", f"the eviction of Pod {step.pod} is refused") from error
+        self._tools.metrics.pod_evicted()
+        sentence = f"Pod {step.pod} is evicted, so that its filesystem grows when it starts again"
+        self._tools.notices.note(world, Note.POD_EVICTED, sentence)
+        self._tools.notices.about(world, pod=step.pod).info("pod is evicted")
 
     async def set_retain(self, world: World, step: SetRetain) -> None:
         """Keep the claims while the set is away."""

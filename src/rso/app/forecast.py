@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from rso.app.tools import Observer
-from rso.core.actions import Ask, AskGrowth, AskProof, Blocked, Decision, Done, Wait
+from rso.core.actions import Ask, AskEviction, AskGrowth, AskProof, Blocked, Decision, Done, Wait
 from rso.core.fold import folding
 from rso.core.model import OwnAnnotations
 from rso.core.world import Key, Refusal, World
@@ -74,6 +74,10 @@ def _refusals(question: Decision, answered: World) -> Iterator[tuple[str, Refusa
             answer = answers.growth.claims.get(name)
             if answer and answer.refusal:
                 yield f"claim {name}", answer.refusal
+    elif isinstance(question, AskEviction):
+        refused = answers.evictions.get(question.uid)
+        if refused:
+            yield f"the eviction of Pod {question.pod}", refused
     elif isinstance(question, AskProof) and answers.proof:
         proof = answers.proof
         for refusal in (proof.deletion, proof.same_name, proof.probe):

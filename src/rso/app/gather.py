@@ -14,6 +14,7 @@ from rso.app.view import View
 from rso.core.actions import (
     Ask,
     AskBackup,
+    AskEviction,
     AskGrowth,
     AskLive,
     AskPods,
@@ -110,6 +111,15 @@ class Gatherer:
         self._pauses.begin(key)
         self._answers[key] = replace(self._answers.get(key, Answers()), proof=None)
 
+    def learn_eviction(self, key: Key, uid: str, refusal: Refusal) -> None:
+        """Keep that an eviction was refused in earnest, until everything is asked anew."""
+        answers = self._answers.get(key, Answers())
+        self._answers[key] = replace(answers, evictions={**answers.evictions, uid: refusal})
+
+    def forget_pods(self, key: Key) -> None:
+        """Drop the list of Pods: one of them is about to change."""
+        self._answers[key] = replace(self._answers.get(key, Answers()), pods=None)
+
     def learn_namespace_gone(self, key: Key) -> None:
         """Keep that the namespace of an absent set is being deleted."""
         answers = self._answers.get(key, Answers())
@@ -148,6 +158,9 @@ class Gatherer:
                 uid, saved = await self.questions.backup(question)
                 self._learn_sealed(question.name, saved)
                 return replace(answers, backups={**answers.backups, uid: saved})
+            case AskEviction():
+                answer = await self.questions.eviction(world.key, question)
+                return replace(answers, evictions={**answers.evictions, question.uid: answer})
             case AskWitness():
                 witnessed = await self.questions.left_witness(world, question)
                 return replace(answers, witnessed=answers.witnessed | witnessed)

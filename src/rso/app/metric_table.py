@@ -21,6 +21,7 @@ REQUESTS = {
     "persistentvolumeclaims": ("get", "list", "watch", "patch"),
     "configmaps": ("get", "list", "watch", "create", "patch", "delete"),
     "pods": ("list",),
+    "pods/eviction": ("create",),
     "controllerrevisions": ("list",),
     "resourcequotas": ("list",),
     "persistentvolumes": ("get",),
@@ -62,6 +63,11 @@ TABLE = (
     Metric("rso_absent_statefulsets", "gauge", "Sets that are deleted by us and not yet back."),
     Metric(
         "rso_pods_changed_total", "counter", "Pods found changed after a recreate; never by us."
+    ),
+    Metric(
+        "rso_pods_evicted_total",
+        "counter",
+        "Pods evicted so that their filesystems grow, of sets with the annotation offline: evict.",
     ),
     Metric(
         "rso_statefulsets",

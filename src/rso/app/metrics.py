@@ -59,6 +59,9 @@ class Metrics(Meters, Collector):
     def absent_now(self, count: int) -> None:
         self._gauges["rso_absent_statefulsets"].set(count)
 
+    def pod_evicted(self) -> None:
+        self._counters["rso_pods_evicted_total"].inc()
+
     def pods_changed(self, count: int) -> None:
         self._counters["rso_pods_changed_total"].inc(count)
 

@@ -15,6 +15,7 @@ from rso.core.actions import (
     Decision,
     Done,
     DropBackup,
+    EvictPod,
     GrowClaim,
     Recreate,
     RenewGeneration,
@@ -178,6 +179,8 @@ class Reconciler:
                 await execute.set_status(world, step)
             case GrowClaim():
                 await execute.grow_claim(world, step)
+            case EvictPod():
+                await execute.evict_pod(world, step)
             case SetRetain():
                 await execute.set_retain(world, step)
             case RenewGeneration():

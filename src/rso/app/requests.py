@@ -10,6 +10,7 @@ from rso.core import names
 from rso.core.actions import (
     Decision,
     DropBackup,
+    EvictPod,
     GrowClaim,
     Recreate,
     RenewGeneration,
@@ -60,6 +61,9 @@ class Requests:
             case GrowClaim():
                 change = f"request {step.old} -> {step.new}"
                 yield _claim(world, step.claim, change)
+            case EvictPod():
+                change = "so that its filesystem grows when it starts again"
+                yield Planned("create", "pods/eviction", world.key.namespace, step.pod, change)
             case SetRetain():
                 yield _set(world, "patch", "whenDeleted: Delete -> Retain, while the set is away")
             case RenewGeneration():

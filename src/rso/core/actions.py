@@ -52,7 +52,14 @@ class AskWitness(Decision, frozen=True):
     backup: str
 
 
-Ask = AskGrowth | AskPods | AskLive | AskProof | AskBackup | AskWitness
+class AskEviction(Decision, frozen=True):
+    """Ask, dry, whether the Pod of this uid may be evicted."""
+
+    pod: str
+    uid: str
+
+
+Ask = AskGrowth | AskPods | AskLive | AskProof | AskBackup | AskWitness | AskEviction
 
 
 # Steps: each is one changing request
@@ -152,6 +159,13 @@ class DropBackup(Step, frozen=True):
     backup: str
     note: Note
     sentence: str
+
+
+class EvictPod(Step, frozen=True):
+    """Evict the Pod of this uid, so that its claims are mounted anew; the set makes it again."""
+
+    pod: str
+    uid: str
 
 
 # No step

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rso.core import bodies, managers, successor
 from rso.core.actions import (
     DropBackup,
+    EvictPod,
     GrowClaim,
     Recreate,
     RenewGeneration,
@@ -30,6 +31,7 @@ from rso.core.played import (
     next_version,
     patch_claim,
     patch_set,
+    restarted,
     settled_claim,
     whole,
     with_set,
@@ -74,6 +76,19 @@ def _grow_claim(world: World, step: GrowClaim) -> World:
         settled_claim(each) if each.metadata.name == step.claim else each for each in world.claims
     )
     return replace(world, claims=tuple(claims))
+
+
+def _evict_pod(world: World, step: EvictPod) -> World:
+    """Play what an eviction brings: the Pod is back at once, and its filesystems have grown."""
+    claims = (
+        settled_claim(each) if each.metadata.name.endswith(f"-{step.pod}") else each
+        for each in world.claims
+    )
+    pods = world.answers.pods
+    if pods is not None:
+        again = (restarted(each) if each.metadata.uid == step.uid else each for each in pods.pods)
+        pods = replace(pods, pods=tuple(again))
+    return replace(world, claims=tuple(claims), answers=replace(world.answers, pods=pods))
 
 
 def _unreference(world: World, step: Unreference) -> World:
@@ -187,6 +202,7 @@ def _with_backup(world: World, backup: Backup) -> World:
 
 _PLAYS: dict[type[Step], Callable[[World, Any], World]] = {
     DropBackup: _drop_backup,
+    EvictPod: _evict_pod,
     GrowClaim: _grow_claim,
     Recreate: _recreate,
     RenewGeneration: _renew_generation,

@@ -12,6 +12,7 @@ from rso.core import effects, played, successor
 from rso.core.actions import (
     Ask,
     AskBackup,
+    AskEviction,
     AskGrowth,
     AskLive,
     AskPods,
@@ -110,6 +111,8 @@ def answered(world: World, question: Ask) -> World:
         answers = replace(answers, backups={**answers.backups, **_unopened(world, question)})
     elif isinstance(question, AskWitness):
         answers = replace(answers, witnessed=answers.witnessed | _witnessed(world, question))
+    elif isinstance(question, AskEviction):
+        answers = replace(answers, evictions={**answers.evictions, question.uid: None})
     elif isinstance(question, AskPods):
         answers = replace(answers, pods=_pods(world, played.living(world)))
     elif isinstance(question, AskLive):

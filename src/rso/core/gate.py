@@ -56,7 +56,7 @@ def refuse(world: World, statefulset: StatefulSet) -> Decision | None:
             "the claims have grown, but the operator has no readable key for the backup, and "
             "without a backup no set is deleted; run rso keygen, the operator then finds the key",
         )
-    if _is_rolling(statefulset):
+    if is_rolling(statefulset):
         return Wait(
             "the claims have grown; the template follows when the rolling update has ended",
             Reason.ROLLING_UPDATE,
@@ -121,7 +121,7 @@ def stale_references(claims: tuple[Claim, ...], statefulset: str) -> Unreference
     return None
 
 
-def _is_rolling(statefulset: StatefulSet) -> bool:
+def is_rolling(statefulset: StatefulSet) -> bool:
     """Return whether a roll-out would lose its boundary (kubernetes.md A7-A9)."""
     if statefulset.spec.update_strategy.type == "OnDelete":
         return False

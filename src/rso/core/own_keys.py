@@ -16,6 +16,7 @@ _KNOWN = frozenset(
         names.ON_SMALLER,
         names.RECREATE,
         names.PAUSED,
+        names.OFFLINE,
         names.CONFIRM,
         names.WHEN_DELETED,
         names.STATUS,

@@ -6,9 +6,10 @@ Nothing is remembered: the phase follows from which uid lives, whether it is bei
 which backups there are. Whatever a run left behind, the next look goes on from there.
 """
 
-from rso.core import gate, growth, recovery, storage
+from rso.core import gate, growth, offline, recovery, storage
 from rso.core.actions import (
     AskBackup,
+    AskEviction,
     AskGrowth,
     AskLive,
     AskPods,
@@ -43,7 +44,7 @@ from rso.core.policy import (
 from rso.core.world import World
 
 MAX_STATUS_CHARACTERS = 1000
-_ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup, AskWitness)
+_ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup, AskWitness, AskEviction)
 _BEYOND_RETAIN = (RenewGeneration, SetRetain, Unreference, SaveBackup, Replace)
 
 
@@ -86,6 +87,7 @@ def _decide(world: World, statefulset: StatefulSet, policy: Policy) -> Decision:
         growth.grow(world, claims)
         or storage.progress(world, claims)
         or _recreate(world, statefulset, sizes)
+        or offline.restart(world, claims, may_evict=policy.evicts)
         or storage.unfinished(world, claims)
         or Done()
     )

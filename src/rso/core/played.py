@@ -15,12 +15,13 @@ from msgspec.structs import replace
 from rso.core import selector
 from rso.core.model import (
     Claim,
+    Condition,
     OwnerReference,
     StatefulSet,
     decode_hook,
 )
 from rso.core.names import is_ours
-from rso.core.pods import ClaimSource, Pod, PodMetadata, PodSpec, PodVolume
+from rso.core.pods import ClaimSource, Pod, PodMetadata, PodSpec, PodStatus, PodVolume
 from rso.core.quantity import read_bytes
 from rso.core.world import Live, Pods, World
 
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 Kind = TypeVar("Kind", Claim, StatefulSet)
 
 _POD_AGE = timedelta(hours=1)  # of Pods that are made up: old enough to be quiet
+_RUNNING = PodStatus("Running", (Condition("Ready", "True"),))
 _POLICY = "persistentVolumeClaimRetentionPolicy"
 
 
@@ -174,6 +176,12 @@ def quiet_pods(world: World, statefulset: StatefulSet) -> Pods:
     return Pods(version, world.now, world.now, tuple(pods))
 
 
+def restarted(pod: Pod) -> Pod:
+    """Return the Pod that takes the place of one that was evicted, ready."""
+    metadata = replace(pod.metadata, uid=f"{pod.metadata.uid}-next")
+    return replace(pod, metadata=metadata, status=_RUNNING)
+
+
 def next_version(world: World) -> str:
     """Return a resourceVersion above each in this world."""
     answers = world.answers
@@ -221,7 +229,7 @@ def _made_up_pod(statefulset: StatefulSet, ordinal: int) -> Pod:
     ]
     volumes = (PodVolume(each, ClaimSource(each)) for each in mounted)
     metadata = PodMetadata(name, statefulset.metadata.namespace, f"uid-of-{name}")
-    return Pod(metadata, PodSpec(tuple(volumes)))
+    return Pod(metadata, PodSpec(tuple(volumes)), _RUNNING)
 
 
 def _quiet(pod: Pod, statefulset: StatefulSet, world: World) -> Pod:

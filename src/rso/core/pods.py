@@ -94,6 +94,13 @@ class Pod(Struct, frozen=True):
             each.type == "Ready" and each.status == "True" for each in self.status.conditions
         )
 
+    @property
+    def ready_since(self) -> datetime | None:
+        """Since when it is ready; None, when it is not or nobody knows."""
+        ready = (each for each in self.status.conditions if each.type == "Ready")
+        times = (each.last_transition_time for each in ready if each.status == "True")
+        return next(times, None)
+
     def mounts(self, claim: str) -> bool:
         """Return whether a volume of this Pod is the claim of this name."""
         sources = (volume.persistent_volume_claim for volume in self.spec.volumes)

@@ -51,6 +51,7 @@ class Policy(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
     recreate: bool
     paused: bool
+    evicts: bool = False
 
 
 def wished_sizes(targets: tuple[Target, ...]) -> str:
@@ -97,6 +98,7 @@ def _policy(statefulset: StatefulSet, bounds: Bounds, largest: Mapping[int, int]
         targets=tuple(targets),
         recreate=reader.flag(names.RECREATE, default=True),
         paused=reader.flag(names.PAUSED, default=False),
+        evicts=reader.word(names.OFFLINE, ("evict",)) is not None,
     )
     reader.word(names.ON_SMALLER, ("deny", "keep"))
     reader.word(names.WHEN_DELETED, RETENTION_POLICIES)

@@ -6,7 +6,7 @@ values of its Pod template, and no part of a set goes into a status or a log (sa
 
 import re
 
-from rso.core.actions import Blocked
+from rso.core.actions import Blocked, Wait
 from rso.core.names import Reason
 from rso.core.world import Refusal
 
@@ -89,6 +89,22 @@ def delete_refusal(name: str, refusal: Refusal) -> Blocked:
         f"the claims have grown, but deleting the set, whose Pods would stay, is refused with "
         f"{refusal.code} by {_who(refusal)}; allow it to the operator, or set the annotation "
         f"recreate to false; `rso plan {name}` shows the whole message",
+    )
+
+
+def eviction_refusal(pod: str, refusal: Refusal) -> Blocked | Wait:
+    """Return why a Pod is not evicted, and what ends that."""
+    if refusal.code == 429:  # noqa: PLR2004  TooManyRequests: what a budget answers, too
+        return Wait(
+            f"a PodDisruptionBudget does not allow Pod {pod} to be evicted now, and its filesystem "
+            "grows only when it is mounted anew; it is tried again",
+            Reason.CANNOT_EVICT,
+            1.0,
+        )
+    return Blocked(
+        Reason.CANNOT_EVICT,
+        f"Pod {pod} has to be evicted so that its filesystem grows, and that is refused with "
+        f"{refusal.code}: {refusal.message[:_QUOTED]!a}; allow it, or delete the Pod yourself",
     )
 
 

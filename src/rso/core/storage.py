@@ -15,6 +15,8 @@ from rso.core.world import World
 
 # A resize that has not ended by then is reported; slow clouds take minutes, not a quarter hour.
 STUCK_AFTER_SECONDS = 15 * 60.0
+# How long a node may take to grow a mounted filesystem; then it has to be mounted anew.
+ONLINE_SECONDS = 5 * 60.0
 _NAMED_CLAIMS = 8  # in a command; the status has to hold it whole, and the others grow meanwhile
 _NODE_PART = ("NodeResizePending", "NodeResizeInProgress")
 
@@ -23,7 +25,7 @@ def progress(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
     """Step 1b: return why the storage side is not done with its controller part; None: it is."""
     for each in claims:
         # Also one that no Pod uses: strictly before the delete (O10).
-        if each.is_infeasible and not _is_grown(each, world):
+        if each.is_infeasible and not is_grown(each, world):
             return _infeasible(each)
     with_pod = [each for each in claims if each.has_pod and each.is_bound]
     waiting = [each for each in with_pod if not _is_controller_done(each, world)]
@@ -39,8 +41,8 @@ def progress(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
 def unfinished(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
     """Return what keeps the set from being Done although its claims were accepted."""
     for each in claims:
-        if each.has_pod and each.is_bound and not _is_grown(each, world):
-            seconds = _until_stuck(world, [each])
+        if each.has_pod and each.is_bound and not is_grown(each, world):
+            seconds = _soonest(_until_stuck(world, [each]), _until_late(each, world.now))
             growing = Wait(f"the filesystem of claim {each.name} is growing", seconds=seconds)
             return _storage_fault(world, each, [each]) or growing
     # Not those of a scale-up after the resize: they are made in the size wanted.
@@ -52,7 +54,14 @@ def unfinished(world: World, claims: tuple[Tracked, ...]) -> Decision | None:
     return None
 
 
-def _is_grown(each: Tracked, world: World) -> bool:
+def pending_since(each: Tracked) -> datetime | None:
+    """Return since when only the node's part is left; None: it is not, or nobody knows."""
+    pending = each.claim.status.condition("FileSystemResizePending")
+    return _latest(pending.last_transition_time, _grown_at(each)) if pending else None
+
+
+def is_grown(each: Tracked, world: World) -> bool:
+    """Return whether claim and volume have the size wanted, and the filesystem with them."""
     if each.is_done:
         return True
     answer = answer_for(each, world)
@@ -60,7 +69,7 @@ def _is_grown(each: Tracked, world: World) -> bool:
 
 
 def _is_controller_done(each: Tracked, world: World) -> bool:
-    return _is_grown(each, world) or each.claim.status.resize_status in _NODE_PART
+    return is_grown(each, world) or each.claim.status.resize_status in _NODE_PART
 
 
 def _storage_fault(world: World, each: Tracked, waiting: list[Tracked]) -> Blocked | None:
@@ -128,6 +137,18 @@ def _grown_at(each: Tracked) -> datetime | None:
 def _latest(first: datetime | None, second: datetime | None) -> datetime | None:
     known = [each for each in (first, second) if each is not None]
     return max(known) if known else None
+
+
+def _soonest(first: float | None, second: float | None) -> float | None:
+    known = [each for each in (first, second) if each is not None]
+    return min(known) if known else None
+
+
+def _until_late(each: Tracked, now: datetime) -> float | None:
+    """Return the seconds until the node has had its time; None: they are over, or do not run."""
+    since = pending_since(each)
+    left = ONLINE_SECONDS - (now - since).total_seconds() if since else -1.0
+    return left + 1.0 if left >= 0 else None
 
 
 def _until_stuck(world: World, waiting: list[Tracked]) -> float | None:

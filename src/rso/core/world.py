@@ -141,7 +141,8 @@ class Backup(msgspec.Struct, frozen=True):
 class Answers(msgspec.Struct, frozen=True):
     """Answers to questions; each may be missing or too old.
 
-    `witnessed` is told by the uid of a backup's ConfigMap, as `backups` is.
+    `witnessed` is told by the uid of a backup's ConfigMap, as `backups` is; `evictions` by the uid
+    of a Pod: the refusal, None: it may be evicted.
     """
 
     growth: Growth = Growth()
@@ -151,6 +152,7 @@ class Answers(msgspec.Struct, frozen=True):
     backups: dict[str, Saved | Unreadable] = {}
     witnessed: dict[str, bool] = {}
     is_namespace_gone: bool = False
+    evictions: dict[str, Refusal | None] = {}
 
 
 class World(msgspec.Struct, frozen=True):

@@ -131,6 +131,27 @@ class Client:
         request = Request("delete", resource, namespace, name, body=_encode(options))
         await self._write(request, dry_run=dry_run)
 
+    async def evict(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, dry_run: bool = False
+    ) -> None:
+        """Evict exactly this Pod; dry: ask whether that would be accepted.
+
+        Sent once: a 429 is what a PodDisruptionBudget answers, and it may last for hours.
+        Raises: Conflict, when the name belongs to another uid.
+        """
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {
+                "preconditions": {"uid": uid},
+                **({"dryRun": [DRY_RUN[1]]} if dry_run else {}),
+            },
+        }
+        query = (("fieldManager", self._field_manager), *((DRY_RUN,) if dry_run else ()))
+        request = Request("create", resource, namespace, name, query=query, body=_encode(body))
+        await self._send(request)
+
     async def _list(self, kind: Kind[T], namespace: str | None, labels: str) -> Listing[T]:
         items: list[T] = []
         skipped: list[Identity] = []

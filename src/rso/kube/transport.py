@@ -41,7 +41,10 @@ DRY_RUN = ("dryRun", "All")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A kind of object as its URL names it; ``group`` is empty for the core group."""
+    """A kind of object as RBAC names it; ``group`` is empty for the core group.
+
+    A subresource follows ``plural`` after a slash: ``pods/eviction``.
+    """
 
     group: str
     version: str
@@ -57,9 +60,12 @@ class Resource:
         parts.append(self.version)
         if self.namespaced and namespace:
             parts += ["namespaces", namespace]
-        parts.append(self.plural)
+        plural, _, subresource = self.plural.partition("/")
+        parts.append(plural)
         if name:
             parts.append(name)
+        if subresource:
+            parts.append(subresource)
         return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
@@ -87,7 +93,8 @@ class Request:
 
     def target(self) -> str:
         """Return path and query, encoded."""
-        name = None if self.verb == "create" else self.name
+        is_named = self.verb != "create" or "/" in self.resource.plural
+        name = self.name if is_named else None
         path = self.resource.path(self.namespace, name)
         return f"{path}?{urlencode(self.query)}" if self.query else path
 
