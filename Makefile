@@ -14,7 +14,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 CODE := src testbed tests fuzz $(wildcard bench)
-WORKERS ?= 4
+WORKERS ?= 6
 SECONDS ?= 60 # of fuzzing, for each target
 # Slow tests stand side by side: who has none left takes from the others.
 SPREAD := -n $(WORKERS) --dist worksteal

@@ -94,7 +94,8 @@ def shared_cluster(request: pytest.FixtureRequest, name: str, flags: tuple[str, 
     if chosen:
         return Cluster(Path(chosen).resolve())
     need_bed(is_node="--node" in flags)
-    return Cluster(runs.bed_state(run_directory(request.config), name, *flags))
+    state = runs.bed_state(run_directory(request.config), name, *flags)
+    return Cluster(state, is_passing="--node" not in flags)
 
 
 @pytest.fixture(scope="session")
@@ -113,10 +114,10 @@ def node_cluster(request: pytest.FixtureRequest) -> Cluster:
 def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
     """Yield a namespace of the test's own, in ``node_cluster`` if the test uses that.
 
-    It is deleted afterwards without waiting.
+    It is left afterwards; on a node its Pods end with it, nobody waits for that.
     """
     name = "node_cluster" if "node_cluster" in request.fixturenames else "cluster"
     used: Cluster = request.getfixturevalue(name)
     made = used.make_namespace()
     yield made
-    used.delete("namespace", made)
+    used.leave_namespace(made)

@@ -40,8 +40,8 @@ def shop(cluster: Cluster) -> Iterator[Shop]:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
     cluster.apply({**service, "spec": {"ports": [{"port": 80}]}}, namespace)
     yield Shop(made, operator, Rso(cluster.kubeconfig, namespace, operator))
-    cluster.delete("namespace", namespace)
-    cluster.delete("namespace", operator)
+    cluster.leave_namespace(namespace)
+    cluster.leave_namespace(operator)
 
 
 @pytest.fixture

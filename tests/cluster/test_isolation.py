@@ -79,6 +79,6 @@ def test_a_slow_namespace_delays_no_other(sets: Sets, interfere: Interfere, tmp_
             answers.set()
     finally:
         answers.set()
-        sets.cluster.delete("namespace", other.namespace)
+        sets.cluster.leave_namespace(other.namespace)
 
     assert "Done: data=2Gi" not in slow

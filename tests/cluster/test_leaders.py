@@ -123,7 +123,7 @@ def test_87_two_installations_recreate_each_set_once(
     finally:
         for operator in both:
             operator.stop()
-        sets.cluster.delete("namespace", other_namespace)
+        sets.cluster.leave_namespace(other_namespace)
 
     assert dict.fromkeys(names, (1, 1)) == {
         name: (done(both, "delete", name), done(both, "create", name)) for name in names

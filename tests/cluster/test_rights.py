@@ -106,4 +106,4 @@ def test_90_sets_out_of_scope_are_not_touched(
         assert {"data": "1Gi"} == template_sizes(elsewhere.get("db"))
         assert elsewhere.namespace not in {each.request.namespace for each in operator.wire.sent}
     finally:
-        cluster.delete("namespace", elsewhere.namespace)
+        cluster.leave_namespace(elsewhere.namespace)

@@ -32,7 +32,7 @@ def elsewhere(cluster: Cluster) -> Iterator[Sets]:
     """Yield another namespace."""
     made = Sets(cluster, cluster.make_namespace())
     yield made
-    cluster.delete("namespace", made.namespace)
+    cluster.leave_namespace(made.namespace)
 
 
 Blind = Callable[[], Operator]

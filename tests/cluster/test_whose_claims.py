@@ -86,7 +86,7 @@ def test_80_claims_of_the_same_names_in_another_namespace_are_left_alone(
         assert 1 == writes(operator).count("patch persistentvolumeclaims")
         assert 1 == writes(operator).count("delete statefulsets")
     finally:
-        sets.cluster.delete("namespace", other.namespace)
+        sets.cluster.leave_namespace(other.namespace)
 
 
 @pytest.mark.changes("spec", "pods")

@@ -25,7 +25,7 @@ def operator_namespace(cluster: Cluster) -> Iterator[str]:
     """Yield a namespace for the operator's backups and Lease."""
     made = cluster.make_namespace()
     yield made
-    cluster.delete("namespace", made)
+    cluster.leave_namespace(made)
 
 
 @pytest.fixture

@@ -204,12 +204,12 @@ class Scene:
             raise AssertionError(f"{error}: {self._state()}") from error
 
     def close(self) -> None:
-        """End what still runs, and delete the namespaces without waiting."""
+        """End what still runs, and have done with the namespaces."""
         for operator in self.operators:
             operator.kill()
         self.history.stop()
         for namespace in (self.namespace, self.operator_namespace):
-            self.cluster.delete("namespace", namespace)
+            self.cluster.leave_namespace(namespace)
 
     def _end(self, operator: Operator) -> None:
         if operator.resizer is not None:

@@ -22,7 +22,7 @@ def reviewer(cluster: Cluster) -> Iterator[Reviewer]:
     with serving(cluster, settings_of(cluster, reviewed, own)) as running:
         yield running
     for namespace in (reviewed, own):
-        cluster.delete("namespace", namespace)
+        cluster.leave_namespace(namespace)
 
 
 @pytest.fixture
