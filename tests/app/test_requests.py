@@ -9,6 +9,7 @@ from rso.core.actions import (
     Decision,
     Done,
     DropBackup,
+    EvictPod,
     GrowClaim,
     Recreate,
     Replace,
@@ -33,6 +34,7 @@ NAME = backup_name("uid-cluster", "shop", "db", factories.UID)
         pytest.param(GrowClaim("c", "1", "1Gi", "2Gi"), ["patch persistentvolumeclaims c"]),
         pytest.param(SetRetain("1"), ["patch statefulsets db"]),
         pytest.param(RestorePolicy("Delete", "1"), ["patch statefulsets db"]),
+        pytest.param(EvictPod("db-2", "u"), ["create pods/eviction db-2"]),
         pytest.param(Unreference("c", "1", ("u",)), ["patch persistentvolumeclaims c"]),
         pytest.param(SaveBackup(factories.UID, {}), [f"create configmaps {NAME}"]),
         pytest.param(

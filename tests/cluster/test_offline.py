@@ -104,6 +104,38 @@ def test_71_a_budget_that_allows_none_is_respected(
     assert [("db-1", 201), ("db-0", 201)] == [(each.request.name, each.status) for each in tried]
 
 
+def test_71_a_budget_that_comes_between_is_respected(
+    sets: Sets, interfere: Interfere, late: Callable[[], Snapshot], clock: ShiftedClock
+) -> None:
+    """One that did not stand when the eviction was asked about refuses it in earnest: told once."""
+    tried: list[int] = []
+
+    def forbid(request: Request) -> None:
+        if is_eviction(request) and not tried:
+            budget(sets, 2)
+            name = "poddisruptionbudget"
+            sets.wait(lambda: observed(sets.cluster.get(name, "db", sets.namespace)), "a budget")
+
+    def note(request: Request, response: Response) -> None:
+        if is_eviction(request):
+            tried.append(response.status)
+
+    with interfere(forbid, note, clock=clock):
+        before = late()
+        sets.wait_status("db", "Waiting: CannotEvict")
+        check_pods_kept(before, Snapshot.of(sets, "db"))
+        budget(sets, 1)
+        end_by_node(sets, before)
+
+    assert [429, 201, 201] == tried
+
+
+def observed(found: Json | None) -> bool:
+    """Return whether the disruption controller has counted for a budget."""
+    status = (found or {}).get("status", {})
+    return bool(status.get("observedGeneration") and status.get("desiredHealthy"))
+
+
 def test_71_two_budgets_over_one_pod_are_told(
     sets: Sets, interfere: Interfere, late: Callable[[], Snapshot], clock: ShiftedClock
 ) -> None:
