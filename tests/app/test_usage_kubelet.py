@@ -189,6 +189,41 @@ async def test_a_slow_node_is_left_when_its_time_is_up(scene: Scene, first: byte
     assert "no answer within 10 s" == check_only_the_first_is_hidden(found, Fault.TIMED_OUT)
 
 
+async def test_dead_nodes_take_one_pass_only(scene: Scene) -> None:
+    """All are asked within one time; who was late is asked last in the next pass, and named."""
+    ended = asyncio.Event()
+
+    async def never(_request: web.Request) -> web.StreamResponse:
+        await ended.wait()
+        return web.Response()
+
+    scene.kubelets.answers |= dict.fromkeys(ADDRESSES[:2], never)
+    source = scene.source(parallel=1, seconds=10.0, pass_seconds=15.0)
+    subjects = [subject(number) for number in range(3)]
+    first = asyncio.ensure_future(source.measure(subjects))
+    for count, seconds in ((1, 10), (2, 5)):
+        await until(lambda count=count: len(scene.kubelets.seen) == count and scene.clock.sleepers)  # type: ignore[misc]  # mypy knows no default of a lambda
+        await scene.clock.advance(seconds)
+    found = await first
+    second = asyncio.ensure_future(source.measure(subjects))
+    for count, seconds in ((4, 10), (5, 5)):
+        await until(lambda count=count: len(scene.kubelets.seen) == count and scene.clock.sleepers)  # type: ignore[misc]  # as above
+        await scene.clock.advance(seconds)
+    again = await second
+    ended.set()
+    await source.close()
+
+    assert {} == found.samples
+    assert {
+        "node-0": "no answer within 10 s",
+        "node-1": "no answer within 5 s",
+        "node-2": "the 15 s of one look were over before it was asked",
+    } == {each.place: each.sentence for each in found.failures}
+    assert {KEYS[2]: sample(2)} == again.samples
+    assert {Fault.TIMED_OUT} == {each.fault for each in again.failures}
+    assert {"node-0", "node-1"} == {each.place for each in again.failures}
+
+
 async def test_an_endless_answer_is_cut(scene: Scene) -> None:
     """No more than the limit is held."""
 

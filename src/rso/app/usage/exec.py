@@ -18,6 +18,7 @@ from yarl import URL
 
 from rso.app.usage.df import BLOCKS, INODES, parse_blocks, parse_inodes
 from rso.app.usage.http import Web, refusal, translated
+from rso.app.usage.rounds import PASS_SECONDS, Late, Round
 from rso.app.usage.source import Failure, Fault, Key, Measured, Subject, Trouble, newest
 from rso.core.usage import Sample
 from rso.kube.auth import Access
@@ -35,6 +36,7 @@ class ExecSettings:
 
     parallel: int = 8
     seconds: float = 10.0
+    pass_seconds: float = PASS_SECONDS
     most_bytes: int = 16 * 2**10
 
 
@@ -51,6 +53,7 @@ class ExecSource:
         self._access = access
         self._clock = clock
         self._web = Web(clock)
+        self._late = Late()
 
     async def measure(self, subjects: Sequence[Subject]) -> Measured:
         """Return what the Pods say; each that fails is named and hides only its own claims."""
@@ -59,17 +62,23 @@ class ExecSource:
         except NoCredentials as error:
             return Measured({}, (Trouble(Fault.NO_CREDENTIALS, str(error)).at(NAME, "pods"),))
         found = _Found(_Runner(self._web, self._settings, self._access, headers), self._clock)
-        slots = asyncio.Semaphore(self._settings.parallel)
+        settings = self._settings
+        turns = Round(self._clock, settings.parallel, settings.pass_seconds)
         async with asyncio.TaskGroup() as group:
-            for subject in subjects:
+            for subject in self._late.last(subjects, _place):
                 if subject.container and subject.mount_path.startswith("/"):
-                    group.create_task(found.take(subject, slots, self._settings.seconds))
+                    group.create_task(found.take(subject, turns, settings.seconds))
+        self._late.learn(found.failures)
         if any(each.fault is Fault.UNAUTHORIZED for each in found.failures):
             await self._access.credentials.renew()
         return Measured(newest(found.readings), tuple(found.failures))
 
     async def close(self) -> None:
         await self._web.close()
+
+
+def _place(subject: Subject) -> str:
+    return f"{subject.namespace}/{subject.pod}"
 
 
 class _Found:
@@ -81,15 +90,15 @@ class _Found:
         self._runner = runner
         self._clock = clock
 
-    async def take(self, subject: Subject, slots: asyncio.Semaphore, seconds: float) -> None:
+    async def take(self, subject: Subject, turns: Round, seconds: float) -> None:
         """Take what one Pod says of its claim, or note why not."""
-        async with slots:
-            try:
+        try:
+            async with turns.turn(seconds) as left:
                 with translated():
-                    sample = await within(self._clock, seconds, self._read(subject))
-                self.readings.append((subject.key, sample))
-            except Trouble as trouble:
-                self.failures.append(trouble.at(NAME, f"{subject.namespace}/{subject.pod}"))
+                    sample = await within(self._clock, left, self._read(subject))
+            self.readings.append((subject.key, sample))
+        except Trouble as trouble:
+            self.failures.append(trouble.at(NAME, _place(subject)))
 
     async def _read(self, subject: Subject) -> Sample:
         """Return a claim's sample; its time is before the reading, never after.

@@ -16,6 +16,7 @@ from pathlib import Path
 from yarl import URL
 
 from rso.app.usage.http import Question, Web
+from rso.app.usage.rounds import PASS_SECONDS, Late, Round
 from rso.app.usage.source import Failure, Fault, Key, Measured, Subject, Trouble, newest
 from rso.app.usage.summary import Summary, decode
 from rso.core.usage import Sample
@@ -42,6 +43,7 @@ class KubeletSettings:
     insecure: bool = False
     parallel: int = 8
     seconds: float = 10.0
+    pass_seconds: float = PASS_SECONDS
     most_bytes: int = 8 * 2**20
 
 
@@ -53,24 +55,32 @@ class KubeletSource:
         self._credentials = credentials
         # Until the next look a connection is of no use, and keeps half a megabyte.
         self._web = Web(clock, keeps=False)
+        self._clock = clock
+        self._late = Late()
 
     async def measure(self, subjects: Sequence[Subject]) -> Measured:
         """Return what the nodes say; each that fails is named and hides only its own volumes."""
         try:
             headers = await self._credentials.headers()
-            asking = _Asking(self._web, self._settings, headers, self._tls_context())
+            asking = self._asking(headers)
         except NoCredentials as error:
             return Measured({}, (Trouble(Fault.NO_CREDENTIALS, str(error)).at(NAME, "nodes"),))
         found = _Found({each.pod_uid: each.node for each in subjects})
         async with asyncio.TaskGroup() as group:
-            for node, its in by_node(subjects).items():
+            for node, its in self._late.last(by_node(subjects).items(), lambda each: each[0][0]):
                 group.create_task(found.take(node, its, asking))
+        self._late.learn(found.failures)
         if any(each.fault is Fault.UNAUTHORIZED for each in found.failures):
             await self._credentials.renew()  # once, for the next pass: nodes are many
         return Measured(newest(found.readings), tuple(found.failures))
 
     async def close(self) -> None:
         await self._web.close()
+
+    def _asking(self, headers: Mapping[str, str]) -> "_Asking":
+        settings = self._settings
+        turns = Round(self._clock, settings.parallel, settings.pass_seconds)
+        return _Asking(self._web, settings, headers, self._tls_context(), turns)
 
     def _tls_context(self) -> ssl.SSLContext | None:
         """Return what makes a kubelet believable; a file is read anew for each pass."""
@@ -93,26 +103,28 @@ class _Asking:
         settings: KubeletSettings,
         headers: Mapping[str, str],
         tls_context: ssl.SSLContext | None,
+        turns: Round,
     ) -> None:
         self._web = web
         self._settings = settings
         self._headers = headers
         self._tls_context = tls_context
-        self._slots = asyncio.Semaphore(settings.parallel)
+        self._turns = turns
 
     async def summary(self, address: str) -> Summary:
         """Return what the kubelet at an address says.
 
         Raises: Trouble.
         """
-        question = Question(
-            url=_url(address, self._settings.port),
-            headers=self._headers,
-            ssl_context=self._tls_context,
-            seconds=self._settings.seconds,
-            most_bytes=self._settings.most_bytes,
-        )
-        async with self._slots:
+        url = _url(address, self._settings.port)
+        async with self._turns.turn(self._settings.seconds) as seconds:
+            question = Question(
+                url=url,
+                headers=self._headers,
+                ssl_context=self._tls_context,
+                seconds=seconds,
+                most_bytes=self._settings.most_bytes,
+            )
             return decode(await self._web.ask(question))
 
 

@@ -52,6 +52,7 @@ class Fault(StrEnum):
     UNREACHABLE = "Unreachable"  # no connection, or one that was cut
     UNTRUSTED = "Untrusted"  # the certificate is not what it should be
     TIMED_OUT = "TimedOut"
+    NOT_ASKED = "NotAsked"  # the time of a whole look was over before
     UNAUTHORIZED = "Unauthorized"  # 401: it does not take our credentials
     FORBIDDEN = "Forbidden"  # 403: they lack the right
     REFUSED = "Refused"  # any other answer than the good one; redirects are not followed
