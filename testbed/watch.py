@@ -69,7 +69,7 @@ class Watch:
 
     def _follow(self) -> None:
         query = urlencode({"watch": "1", "resourceVersion": self._version})
-        connection, answer = self._api.open("GET", f"{self._path}?{query}")
+        connection, answer = self._api.open(f"{self._path}?{query}")
         self._connection = connection
         with contextlib.closing(connection), answer:
             while not self._stopping.is_set():

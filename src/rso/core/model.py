@@ -125,12 +125,12 @@ class StatefulSetSpec(Struct, frozen=True):
     """What decides about a set; the Pod template is never decoded."""
 
     replicas: int = 1
-    min_ready_seconds: int = 0
     selector: Selector = Selector()
     volume_claim_templates: tuple[ClaimTemplate, ...] = ()
     ordinals: Ordinals = Ordinals()
     update_strategy: UpdateStrategy = UpdateStrategy()
     persistent_volume_claim_retention_policy: RetentionPolicy = RetentionPolicy()
+    min_ready_seconds: int = 0
 
 
 class StatefulSetStatus(Struct, frozen=True):
