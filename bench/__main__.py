@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FIGURES = ("one-set", "fifty-sets", "idle", "watch-faults", "look", "webhook")
+FIGURES = ("one-set", "fifty-sets", "idle", "watch-faults", "look", "webhook", "webhook-faults")
 
 
 def main() -> int:

@@ -41,7 +41,7 @@ def measure(_: Path | None) -> list[dict[str, Any]]:
     begun = start()
     _install()
     with tempfile.TemporaryDirectory() as directory:
-        bench = _Bench(Path(directory))
+        bench = Bench(Path(directory))
         closed = {name: bench.closed(name) for name in SERVERS}
         paced = bench.paced()
     ratios = [
@@ -68,7 +68,7 @@ def measure(_: Path | None) -> list[dict[str, Any]]:
     ]
 
 
-class _Bench:
+class Bench:
     """Certificates, reviews and the load generator, in a directory."""
 
     def __init__(self, directory: Path) -> None:
@@ -87,7 +87,7 @@ class _Bench:
 
     def closed(self, server: str) -> dict[str, Told]:
         """Return what happens when each connection asks again as soon as it is answered."""
-        with self._serving(server) as port:
+        with self.serving(server) as (port, _):
             return {
                 f"{size} KB x{count}": self._load(port, size, connections=count, seconds=SECONDS)
                 for size in KILOBYTES
@@ -96,7 +96,7 @@ class _Bench:
 
     def paced(self) -> dict[str, Told]:
         """Return what happens at a rate, whatever the server does."""
-        with self._serving("rso") as port:
+        with self.serving("rso") as (port, _):
             return {
                 f"{size} KB": self._load(
                     port, size, connections=50, seconds=OPEN_SECONDS, rate=RATE
@@ -114,8 +114,8 @@ class _Bench:
         return {name: round(value, 2) for name, value in told.items()}
 
     @contextmanager
-    def _serving(self, server: str) -> Iterator[int]:
-        """Run a server in a process of its own."""
+    def serving(self, server: str) -> Iterator[tuple[int, int]]:
+        """Run a server in a process of its own; yield its port and its pid."""
         port = free_port()
         command = self._own(port) if server == "rso" else self._rival(server, port)
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
@@ -123,7 +123,7 @@ class _Bench:
         with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
             try:
                 _wait_listening(port, process)
-                yield port
+                yield port, process.pid
             finally:
                 process.kill()
 

@@ -13,7 +13,7 @@ import pytest
 
 from rso.app.connections import REQUEST_SECONDS
 from rso.app.probes import CannotListen
-from rso.app.review_server import MOST_BODY_BYTES, ReviewServer
+from rso.app.review_server import MOST_BODIES_BYTES, MOST_BODY_BYTES, ReviewServer
 from tests.support.review_servers import HOST, NAMES, RULES, Running, review_of, review_server
 from tests.support.reviewed import reviewed_set
 
@@ -125,6 +125,34 @@ async def test_a_body_without_a_length_is_bounded_too() -> None:
     assert 413 == status
 
 
+async def test_all_bodies_together_are_bounded() -> None:
+    """Whoever would need more room than there is gets 429; others are answered, and later all."""
+    half = MOST_BODY_BYTES // 2
+    head = (
+        "POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {MOST_BODY_BYTES}\r\n\r\n"
+    ).encode()
+    fitting = MOST_BODIES_BYTES // half
+    async with review_server() as running:
+        context = running.context()
+        opened = [
+            await asyncio.open_connection(HOST, running.port, ssl=context, server_hostname=NAMES[0])
+            for _ in range(fitting + 1)
+        ]
+        for _, writer in opened:
+            writer.write(head + b" " * half)
+        lines = [asyncio.ensure_future(reader.readline()) for reader, _ in opened]
+        told, _ = await asyncio.wait(lines, return_when=asyncio.FIRST_COMPLETED)
+        good, _ = await send(running, json.dumps(BIGGER).encode())
+        for _, writer in opened:
+            writer.close()
+        await asyncio.gather(*lines, return_exceptions=True)
+        large, _ = await send(running, b" " * MOST_BODY_BYTES)
+
+    assert [b"HTTP/1.1 429 Too Many Requests\r\n"] == [each.result() for each in told]
+    assert (200, 400) == (good, large)
+
+
 @pytest.mark.parametrize(("method", "path", "expected"), [("GET", "", 405), ("POST", "/x", 404)])
 async def test_only_reviews_are_served(method: str, path: str, expected: int) -> None:
     """Other paths and methods are told so."""
@@ -144,7 +172,7 @@ async def test_many_connections_at_once_are_answered() -> None:
 
 
 async def test_a_connection_that_says_nothing_is_closed() -> None:
-    """Silent, half a header, half a body, half a handshake: each is ended in its time."""
+    """Silent, half a header, half a body, no handshake: each is ended in its time."""
     async with review_server() as running:
         context = running.context()
         opened = [
@@ -156,10 +184,11 @@ async def test_a_connection_that_says_nothing_is_closed() -> None:
         head = b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         opened[2][1].write(head + b"Content-Length: 100\r\n\r\n{")
         raw[1].write(b"not a handshake at all\r\n\r\n")
+        mute = await asyncio.open_connection(HOST, running.port)
 
         async with asyncio.timeout(REQUEST_SECONDS + 10):
-            rests = [await _rest(reader) for reader, _ in (*opened, raw)]
-        for _, writer in (*opened, raw):
+            rests = [await _rest(reader) for reader, _ in (*opened, raw, mute)]
+        for _, writer in (*opened, raw, mute):
             writer.close()
         good, _ = await send(running, json.dumps(BIGGER).encode())
 

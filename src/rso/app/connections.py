@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import cast
 
 REQUEST_SECONDS = 15.0  # three times what the API server waits for an answer
-MOST_CONNECTIONS = 1000  # an API server keeps a few; each of these costs a few ten KiB
+# An API server keeps a few. Each costs 60 KiB, and some hundred while it sends a large body.
+MOST_CONNECTIONS = 500
 
 
 class Connections:

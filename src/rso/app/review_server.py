@@ -10,14 +10,13 @@ import ssl
 import time
 from http import HTTPStatus
 
-from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
+from aiohttp import web
 
-from rso.app.connections import Connections
+from rso.app.connections import REQUEST_SECONDS, Connections
 from rso.app.log import Logger
 from rso.app.probes import CannotListen
 from rso.app.reviews import Unreadable, judge, read
+from rso.app.room import NoRoom, Room, Share
 from rso.app.settings import Address
 from rso.app.webhook_metrics import WebhookMetrics
 from rso.core.reviewed import Request
@@ -27,12 +26,15 @@ from rso.core.verdict import Verdict
 PATH = "/mutate"
 # Two objects of 3 MB and what surrounds them; the API server takes no larger ones (safety T9).
 MOST_BODY_BYTES = 7 * 1024 * 1024
+# Of all requests that are being read: four of the largest, or hundreds of the usual ones.
+MOST_BODIES_BYTES = 32 * 1024 * 1024
 IDLE_SECONDS = 90.0  # as controller-runtime keeps them; the API server uses a connection again
 # After SIGTERM: until all API servers have learned that this Pod is no endpoint any more.
 FAREWELL_SECONDS = 5.0
 # A connection that was used just now may be used again in the moment in which it is closed.
 _QUIET_SECONDS = 1.0
 _MORE_LOOKS = 15  # kubelet kills after 30 seconds
+_LINGER_SECONDS = 0.0  # whoever sends more than is read is no API server: nothing is held for it
 _STOP_SECONDS = 5.0  # for an answer that is under way
 _BACKLOG = 512
 
@@ -48,6 +50,7 @@ class ReviewServer:
         self._rules = rules
         self._metrics = metrics
         self._log = Logger(logging.getLogger(__name__))
+        self._room = Room(MOST_BODIES_BYTES)
         self._is_leaving = False
         self._answered_at = 0.0
         self._server: asyncio.Server | None = None
@@ -59,9 +62,9 @@ class ReviewServer:
         """
         self._http = web.Server(
             self._handle,
-            request_factory=_bounded_request,
             access_log=None,
             keepalive_timeout=IDLE_SECONDS,
+            lingering_time=_LINGER_SECONDS,
             auto_decompress=False,
             logger=logging.getLogger("rso.app.webhook.http"),
         )
@@ -69,7 +72,12 @@ class ReviewServer:
         host, port = self._bind
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._connections, host or None, port, ssl=self._context, backlog=_BACKLOG
+                self._connections,
+                host or None,
+                port,
+                ssl=self._context,
+                ssl_handshake_timeout=REQUEST_SECONDS,
+                backlog=_BACKLOG,
             )
         except OSError as fault:
             raise CannotListen(f"cannot listen on {host}:{port}: {fault.strerror}") from None
@@ -115,7 +123,10 @@ class ReviewServer:
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         began = time.perf_counter()
         _check(request)
-        body = await _body(request)
+        with self._room.share() as share:
+            return self._judge(await _body(request, share), began)
+
+    def _judge(self, body: bytes, began: float) -> web.Response:
         try:
             asked = read(body)
             verdict, answer = judge(asked, self._rules)
@@ -161,24 +172,18 @@ def _check(request: web.BaseRequest) -> None:
         raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
 
 
-async def _body(request: web.BaseRequest) -> bytes:
+async def _body(request: web.BaseRequest, share: Share) -> bytes:
+    chunks = []
     try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE) from None
+        async for chunk in request.content.iter_any():
+            share.take(len(chunk))
+            if share.taken > MOST_BODY_BYTES:
+                raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+            chunks.append(chunk)
+    except NoRoom:
+        raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, _NO_ROOM) from None
+    return b"".join(chunks)
 
 
 _TOO_LARGE = f"at most {MOST_BODY_BYTES} bytes are read"
-
-
-def _bounded_request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: web.RequestHandler,  # aiohttp's own types, as its Server passes them
-    writer: AbstractStreamWriter,
-    task: "asyncio.Task[None]",
-) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(
-        message, payload, protocol, writer, task, loop, client_max_size=MOST_BODY_BYTES
-    )
+_NO_ROOM = f"at most {MOST_BODIES_BYTES} bytes of all requests are read at a time"

@@ -18,7 +18,7 @@ from rso.core.names import APP
 from rso.core.verdict import Outcome
 
 OPERATIONS = ("CREATE", "UPDATE")
-_REFUSALS = ("400", "404", "405", "413", "415")
+_REFUSALS = ("400", "404", "405", "413", "415", "429")
 _BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0)
 
 
