@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 
+from testbed import writer
 from tests.support.sets import IMAGE, Json, Sets, statefulset
 
 _BYTES = """
 trap 'exit 0' TERM
-written=$(($(wc -c < /data/fill 2>/dev/null || echo 0) / 1048576))
+[ -e /data/fill ] || head -c {first} /dev/zero > /data/fill || exit 1
+written=$(($(stat -c %s /data/fill) / 1048576))
 while [ $written -lt {most} ]; do
   head -c 1048576 /dev/zero >> /data/fill && sync /data/fill || exit 1
   written=$((written + 1))
   usleep {pause}
 done
+echo {end}
 while :; do sleep 1; done
 """
 _FILES = """
@@ -26,21 +29,26 @@ while [ $number -lt {most} ]; do
   done
   usleep {pause}
 done
+echo {end}
 while :; do sleep 1; done
 """
+_FIRST = 128  # MiB that are there at once: the threshold is above them
+_END = "all is written"
 
 
 def filling(
     mebibytes: int, per_second: float, annotations: Mapping[str, str], *, size: str, replicas: int
 ) -> Json:
-    """Return a set that writes so many MiB to each volume, at so many in a second."""
-    script = _BYTES.format(most=mebibytes, pause=round(1e6 / per_second))
+    """Return a set that writes so many MiB to each volume, from 128 on at so many in a second."""
+    script = _BYTES.format(
+        first=_FIRST * 1048576, most=mebibytes, pause=round(1e6 / per_second), end=_END
+    )
     return _running(script, annotations, size=size, replicas=replicas, storage_class="xfs")
 
 
 def crowding(files: int, annotations: Mapping[str, str], *, size: str, replicas: int) -> Json:
     """Return a set that makes so many empty files on each volume, fifty at a time."""
-    script = _FILES.format(most=files, pause=100_000)
+    script = _FILES.format(most=files, pause=100_000, end=_END)
     return _running(script, annotations, size=size, replicas=replicas, storage_class="few-inodes")
 
 
@@ -63,7 +71,6 @@ def _running(
     return made
 
 
-def written(sets: Sets, pod: str, command: str) -> int:
-    """Return what a command in a Pod prints: a number."""
-    run = ("exec", f"--namespace={sets.namespace}", pod, "--", "sh", "-c", command)
-    return int(sets.cluster.kubectl(*run))
+def has_written_all(sets: Sets, pod: str) -> bool:
+    """Return whether a Pod says that it has written everything; it dies at a refused write."""
+    return _END in writer.log(sets.cluster, sets.namespace, pod)

@@ -4,7 +4,6 @@ In each case samples are of a second (of two through Prometheus), a look is each
 cooldown is 20 seconds.
 """
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -14,7 +13,7 @@ from yarl import URL
 from rso.app.usage.prometheus import PrometheusSettings
 from testbed.cluster import Cluster
 from tests.node.database import MIB, filesystem_bytes, restarts
-from tests.node.filler import crowding, filling, written
+from tests.node.filler import crowding, filling, has_written_all
 from tests.node.observer import Observer
 from tests.support.autoscalers import Scaler, scaler_settings, scaling
 from tests.support.fixtures import Run
@@ -48,9 +47,7 @@ class Filling:
         self._observer = observer
         self._own_namespace = own_namespace
 
-    def grows_twice(
-        self, made: Json, is_written: Callable[[str], bool], **settings: object
-    ) -> None:
+    def grows_twice(self, made: Json, **settings: object) -> None:
         """Let a set of 300Mi fill until all is written, and check that it was well all the time."""
         sets = self._sets
         sets.make(made)
@@ -59,7 +56,7 @@ class Filling:
             sets.wait_status("db", "Done: data=600Mi", SECONDS)
             sets.wait_status("db", "Done: data=900Mi", SECONDS)
             for pod in sets.pods("db"):
-                sets.wait(partial(is_written, pod), "all is written", SECONDS)
+                sets.wait(partial(has_written_all, sets, pod), "all is written", SECONDS)
         self._check(before)
 
     def _scaling(self, **settings: object) -> AbstractContextManager[Scaler]:
@@ -87,37 +84,31 @@ def fills(
     return Filling(sets, run, cluster, observer, operator_namespace)
 
 
-def is_filled(sets: Sets) -> Callable[[str], bool]:
-    """Return what tells whether a Pod has written all its bytes."""
-    return lambda pod: written(sets, pod, "wc -c < /data/fill") == MEBIBYTES * MIB
-
-
-def test_it_grows_twice_before_it_is_full(sets: Sets, fills: Filling) -> None:
+def test_it_grows_twice_before_it_is_full(fills: Filling) -> None:
     """Three writers of 4 MiB/s: 300Mi, 600Mi, 900Mi; template and all replicas follow."""
-    fills.grows_twice(filling(MEBIBYTES, RATE, POLICY, size="300Mi", replicas=3), is_filled(sets))
+    fills.grows_twice(filling(MEBIBYTES, RATE, POLICY, size="300Mi", replicas=3))
 
 
-def test_it_grows_twice_before_inodes_run_out(sets: Sets, fills: Filling) -> None:
+def test_it_grows_twice_before_inodes_run_out(fills: Filling) -> None:
     """Empty files fill an xfs whose inodes may take 1 %; the bytes are nearly all free."""
     made = crowding(FILES, POLICY, size="300Mi", replicas=1)
 
-    fills.grows_twice(made, lambda pod: written(sets, pod, "ls /data/files | wc -l") == FILES)
+    fills.grows_twice(made)
 
 
-def test_prometheus_is_enough(sets: Sets, fills: Filling, port: int) -> None:
+def test_prometheus_is_enough(fills: Filling, port: int) -> None:
     """A real Prometheus that scrapes the kubelet says it in time, and nobody else is asked."""
     settings = PrometheusSettings(url=URL(f"http://127.0.0.1:{port}"))
 
     fills.grows_twice(
         filling(MEBIBYTES, RATE * 3 / 4, POLICY, size="300Mi", replicas=1),
-        is_filled(sets),
         sources=("prometheus",),
         prometheus=settings,
     )
 
 
-def test_exec_is_enough(sets: Sets, fills: Filling) -> None:
+def test_exec_is_enough(fills: Filling) -> None:
     """`df` in the Pod says it in time, and nobody else is asked."""
     made = filling(MEBIBYTES, RATE, POLICY, size="300Mi", replicas=1)
 
-    fills.grows_twice(made, is_filled(sets), sources=("exec",))
+    fills.grows_twice(made, sources=("exec",))

@@ -132,7 +132,15 @@ def test_all_sources_say_the_same(sets: Sets, port: int) -> None:
         exec_(account_for(sets, "pods/exec", "get", "create")),
     ]
 
-    found = [wait_for_written(sets, source, subjects) for source in sources]
+    found: list[Measured] = []
+
+    def agree() -> bool:
+        """Tell whether nothing was written, or taken back by xfs, between the readings."""
+        found[:] = [wait_for_written(sets, source, subjects) for source in sources]
+        used = [{key: each.used_bytes for key, each in one.samples.items()} for one in found]
+        return all(abs(used[0][key] - each[key]) < TOLERANCE for each in used for key in used[0])
+
+    sets.wait(agree, "the sources agree")
 
     assert [()] * 3 == [each.failures for each in found]
     for claim, has_inodes in (("data-db-0", True), ("logs-db-0", False)):

@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from rso.app.autoscaler import Autoscaler
 from rso.app.settings import AutoscalerSettings
 from rso.app.usage.choice import choose
@@ -14,6 +12,7 @@ from rso.core.usage import Sample
 from rso.kube.clock import Clock
 from rso.kube.transport import Request, Response
 from testbed.cluster import Cluster
+from tests.support.metrics import samples
 from tests.support.operators import Operator, Part, settings_for
 
 INTERVAL_SECONDS = 0.2
@@ -50,13 +49,9 @@ class Scaler(Operator):
 
     def reasons(self) -> dict[str, str]:
         """Return {set: why a person should see it}, of one template each."""
-        text = self.resizer.metrics.render().decode() if self.resizer else ""
-        return {
-            sample.labels["name"]: sample.labels["reason"]
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == "rso_autoscaled_template_state"
-        }
+        text = self.resizer.metrics.render() if self.resizer else b""
+        found = samples(text, "rso_autoscaled_template_state")
+        return {each.labels["name"]: each.labels["reason"] for each in found}
 
     def _make(self) -> Part:
         source = self._source or choose(self._chosen, self._access, self.clock)

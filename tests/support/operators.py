@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from rso.app.keys import generate
 from rso.app.probes import Rendered
 from rso.app.resizer import Resizer
@@ -25,6 +23,7 @@ from rso.kube.auth import from_kubeconfig
 from rso.kube.clock import Clock, SystemClock
 from rso.kube.transport import HttpTransport, Request, Response
 from testbed.cluster import Cluster
+from tests.support.metrics import total
 from tests.support.wire import Crash, Wire
 
 STOP_SECONDS = 40.0
@@ -111,13 +110,7 @@ class Operator:
     def metric(self, name: str, /, **labels: str) -> float:
         """Return the sum of a metric's samples that have these labels."""
         assert self.resizer is not None
-        text = self.resizer.metrics.render().decode()
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return total(self.resizer.metrics.render(), name, labels)
 
     @property
     def looks(self) -> float:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from rso.app.settings import WebhookSettings
 from rso.app.webhook import Webhook
 from rso.kube.auth import from_kubeconfig
 from rso.kube.clock import Clock, SystemClock
 from rso.kube.transport import HttpTransport
 from testbed.cluster import Cluster
+from tests.support.metrics import total
 from tests.support.operators import end_tasks, let_connections_close
 from tests.support.sets import PREFIX, statefulset
 
@@ -78,13 +77,7 @@ class Reviewer:
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that have these labels."""
         assert self.webhook is not None
-        text = self.webhook.metrics.render().decode()
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return total(self.webhook.metrics.render(), name, labels)
 
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)

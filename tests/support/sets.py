@@ -12,7 +12,7 @@ from testbed.process import BedError
 Json = dict[str, Any]
 PREFIX = "resize-statefulset-operator/"
 IMAGE = "localhost/testbed/busybox:1"
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0  # a loaded machine and a throttled controller manager
 UNITS: dict[str, int] = {
     "": 1,
     **{f"{letter}i": 2 ** (10 * power) for power, letter in enumerate("KMGTP", 1)},
