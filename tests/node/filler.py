@@ -22,7 +22,8 @@ trap 'exit 0' TERM
 mkdir -p /data/files
 number=$(ls /data/files | wc -l)
 while [ $number -lt {most} ]; do
-  last=$((number + 50))
+  last=$((number + 10))
+  [ $number -lt {first} ] && last={first}
   while [ $number -lt $last ]; do
     : > /data/files/$number || exit 1
     number=$((number + 1))
@@ -33,6 +34,7 @@ echo {end}
 while :; do sleep 1; done
 """
 _FIRST = 128  # MiB that are there at once: the threshold is above them
+_FIRST_FILES = 3500  # likewise
 _END = "all is written"
 
 
@@ -47,8 +49,8 @@ def filling(
 
 
 def crowding(files: int, annotations: Mapping[str, str], *, size: str, replicas: int) -> Json:
-    """Return a set that makes so many empty files on each volume, fifty at a time."""
-    script = _FILES.format(most=files, pause=100_000, end=_END)
+    """Return a set that makes so many empty files on each volume, from 3,500 on 100 in a second."""
+    script = _FILES.format(first=_FIRST_FILES, most=files, pause=100_000, end=_END)
     return _running(script, annotations, size=size, replicas=replicas, storage_class="few-inodes")
 
 
