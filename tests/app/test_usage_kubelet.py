@@ -150,6 +150,20 @@ async def test_a_dead_node_hides_only_itself(scene: Scene) -> None:
     check_only_the_first_is_hidden(found, Fault.UNREACHABLE)
 
 
+async def test_a_dead_node_among_fifty_hides_only_itself(tmp_path: Path) -> None:
+    """Forty-nine answer, one is named."""
+    scene, nodes, dead = Scene(tmp_path), range(50), 17
+    addresses = {number: f"127.0.0.{number + 1}" for number in nodes if number != dead}
+    for number, address in addresses.items():
+        scene.kubelets.say(address, summary(number))
+    context = scene.authority.server_context(list(addresses.values()))
+    async with scene.kubelets.serve(dict.fromkeys(addresses.values(), context)):
+        found = await scene.measure(*map(subject, nodes))
+
+    assert [("node-17", Fault.UNREACHABLE)] == [(each.place, each.fault) for each in found.failures]
+    assert {("shop", f"data-db-{number}") for number in addresses} == set(found.samples)
+
+
 async def test_a_node_that_hangs_up_hides_only_itself(scene: Scene) -> None:
     """The connection is cut in the middle of the answer."""
 
