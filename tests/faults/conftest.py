@@ -9,8 +9,9 @@ from testbed.cluster import Cluster
 from tests.faults.batch import Batch
 from tests.support.fixtures import key_dir
 from tests.support.scene import Logs, kept_logs
+from tests.support.unmeasured import unmeasured
 
-__all__ = ["batch", "key_dir", "logs"]
+__all__ = ["batch", "key_dir", "logs", "unmeasured"]
 
 
 @pytest.fixture

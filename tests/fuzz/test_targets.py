@@ -8,6 +8,9 @@ import pytest
 from fuzz.choices import FromBytes
 from fuzz.engines import Found, by_coverage, by_hypothesis, has_coverage
 from fuzz.targets import TARGETS, play, seeds
+from tests.support.unmeasured import unmeasured
+
+__all__ = ["unmeasured"]
 
 COVERAGE_SECONDS = 15
 DRAWN_SECONDS = 5
