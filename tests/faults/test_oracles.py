@@ -145,7 +145,8 @@ def test_a_delete_without_preconditions_is_found(batch: Batch) -> None:
     operator = scene.operator(before=pause.before)
     operator.wire.rewrite = with_body("delete", without_preconditions)
     operator.start()
-    scene.wait(lambda: pause.fired.is_set() and scene.is_at_rest(), "everything is at rest")
+    sent = operator.wire.sent
+    scene.wait(lambda: pause.is_past(sent) and scene.is_at_rest(), "everything is at rest")
     operator.stop()
 
     assert "O5" in found(batch.judge(scene, None))

@@ -41,7 +41,8 @@ def test_a_resizer_that_pauses_at_a_write_does_no_harm(batch: Batch) -> None:
         pause = Interruption(point, scene.finish)
         scene.wish()
         operator = scene.operator(before=pause.before).start()
-        scene.wait(lambda: pause.fired.is_set() and scene.is_at_rest(), "everything is at rest")
+        sent = operator.wire.sent
+        scene.wait(lambda: pause.is_past(sent) and scene.is_at_rest(), "everything is at rest")
         operator.stop()
         return [f"{point.slug}: {each}" for each in batch.judge(scene, reference.end)]
 
@@ -64,7 +65,8 @@ def test_a_set_that_another_resizer_brought_back_is_ours(batch: Batch) -> None:
     )
 
     operator = scene.operator(before=rival.before).start()
-    scene.wait(lambda: rival.fired.is_set() and scene.is_at_rest(), "everything is at rest")
+    sent = operator.wire.sent
+    scene.wait(lambda: rival.is_past(sent) and scene.is_at_rest(), "everything is at rest")
     operator.stop()
 
     assert list(batch.judge(scene, reference.end)) == []

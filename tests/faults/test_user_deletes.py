@@ -74,7 +74,7 @@ def play_deletion(scene: Scene, point: Point, mode: str) -> None:
     scene.wish()
     operator = scene.operator(before=deletion.before).start()
     try:
-        scene.wait(deletion.fired.is_set, f"the write {point.slug}")
+        scene.wait(lambda: deletion.is_past(operator.wire.sent), f"the write {point.slug}")
         scene.wait(lambda: scene.sets.find("db") is None, "the set has gone")
         scene.wait(lambda: not active_backups(scene), "no backup is waited for")
     finally:

@@ -172,3 +172,8 @@ class Interruption:
         self.fired.set()
         if self._is_deadly:
             raise Crash
+
+    def is_past(self, sent: Iterable[Sent]) -> bool:
+        """Return whether the request that was held up has had its answer, too."""
+        names = [write_name(each.request) for each in sent if each.request.changes]
+        return self.fired.is_set() and names.count(self._point.write) >= self._point.number
