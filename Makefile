@@ -44,7 +44,7 @@ help: ## list the targets
 demo: setup ## show a set grow on a real cluster (12 to 18 minutes the first time, then seconds)
 	@$(RUN)/python -m testbed.demo
 
-test: setup times static all-tests ## all checks and tests (an hour the first time, then 35 minutes on two cores)
+test: setup times static all-tests ## all checks and tests (an hour the first time, then 25 minutes on two cores)
 	@echo "== times"; cat $(TIMES)
 
 check: $(INSTALLED) times static fast-tests ## checks and tests that need no cluster (1 minute)

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from rso.core.actions import AskEviction, Blocked, Done, EvictPod, Wait
+from rso.core.effects import done
 from rso.core.fold import fold
 from rso.core.model import Claim
 from rso.core.names import GROWN_AT, Reason
@@ -318,3 +319,11 @@ def test_claims_of_another_template_are_served_by_the_same_eviction() -> None:
     steps = fold(before)
     assert 1 == len([each for each in steps if isinstance(each, EvictPod)])
     assert isinstance(steps[-1], Done)
+
+
+def test_an_eviction_is_played_without_a_list_of_pods() -> None:
+    """The claims of the Pod grow whether or not its set's Pods were listed."""
+    after = done(with_answers(start(), pods=None), EvictPod("db-2", "uid-db-2"))
+
+    assert after.answers.pods is None
+    assert ["10Gi", "10Gi", "20Gi"] == [each.capacity for each in after.claims]
