@@ -178,6 +178,50 @@ def test_71_evicting_is_a_right_of_its_own(
     assert (EVICTION, "create") in used
 
 
+def test_a_pod_that_somebody_replaced_meanwhile_is_not_evicted(
+    sets: Sets, interfere: Interfere, late: Callable[[], Snapshot], clock: ShiftedClock
+) -> None:
+    """The eviction names the Pod's uid: the one that took its name stays, and needs none."""
+    tried: list[int] = []
+
+    def replace(request: Request) -> None:
+        if is_eviction(request) and not tried:
+            old = uids(sets)["db-1"]
+            sets.cluster.delete("pod", "db-1", sets.namespace)
+            sets.wait(lambda: uids(sets).get("db-1", old) != old, "another Pod db-1")
+
+    def note(request: Request, response: Response) -> None:
+        if is_eviction(request):
+            tried.append(response.status)
+
+    with interfere(replace, note, clock=clock) as operator:
+        before = late()
+        end_by_node(sets, before)
+
+    names = [each.request.name for each in operator.wire.sent if is_eviction(each.request)]
+    assert [("db-1", 409), ("db-0", 201)] == list(zip(names, tried, strict=True))
+
+
+def test_an_operator_that_dies_before_an_eviction_leaves_it_to_the_next(
+    sets: Sets, interfere: Interfere, late: Callable[[], Snapshot], clock: ShiftedClock
+) -> None:
+    """Nothing is remembered, and nothing is needed: each Pod goes once."""
+
+    def die(request: Request) -> None:
+        if is_eviction(request):
+            raise Crash
+
+    with interfere(die, clock=clock) as first:
+        before = late()
+        first.wait_dead()
+        check_pods_kept(before, Snapshot.of(sets, "db"))
+    with interfere(clock=clock) as second:
+        end_by_node(sets, before)
+
+    sent = [each.request.name for each in second.wire.sent if is_eviction(each.request)]
+    assert ["db-1", "db-0"] == sent
+
+
 @pytest.mark.parametrize("is_killed", [False, True], ids=["lost", "killed"])
 def test_an_eviction_whose_answer_is_lost_is_not_done_twice(
     sets: Sets,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from rso.app import resources
 from rso.core.model import StatefulSet
+from rso.core.names import FOREGROUND
 from rso.core.world import Key
 from rso.kube.client import Client
 from rso.kube.clock import Clock
@@ -50,7 +51,7 @@ class Gap:
             poll.cancel()
             ends = await asyncio.gather(watch, poll, return_exceptions=True)
         last = ends[0]
-        if isinstance(last, StatefulSet) and "foregroundDeletion" in last.metadata.finalizers:
+        if isinstance(last, StatefulSet) and FOREGROUND in last.metadata.finalizers:
             raise DeletedByUser(409, "Conflict", "the set is deleted by its user")
         if isinstance(ends[1], DeletedByUser):
             raise ends[1]
@@ -74,5 +75,5 @@ class Gap:
                 continue
             if found.metadata.uid != uid:
                 return
-            if "foregroundDeletion" in found.metadata.finalizers:
+            if FOREGROUND in found.metadata.finalizers:
                 raise DeletedByUser(409, "Conflict", "the set is deleted by its user")

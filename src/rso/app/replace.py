@@ -23,7 +23,7 @@ from rso.app.turn import Turns
 from rso.core import successor
 from rso.core.actions import Recreate, Replace
 from rso.core.gate import quiet_fault, stale_references
-from rso.core.names import WHEN_DELETED, Phase
+from rso.core.names import ORPHAN, WHEN_DELETED, Phase
 from rso.core.refusals import is_namespace_gone
 from rso.core.successor import is_our_successor
 from rso.core.world import Backup, Key, Live, Saved, World
@@ -199,7 +199,7 @@ class Replacer:
         except NotFound:
             return True
         metadata = live.object["metadata"]
-        return live.uid == uid and "orphan" in metadata.get("finalizers", [])
+        return live.uid == uid and ORPHAN in metadata.get("finalizers", [])
 
     async def _complete(self, world: World, backup: Backup, saved: Saved, created: Live) -> None:
         self._tools.expectations.expect_set(world.key, created.resource_version)

@@ -48,7 +48,8 @@ ATTEMPT = f"{PREFIX}attempt"
 BACKUP_SELECTOR = f"{APP_LABEL}={APP},{COMPONENT_LABEL}={BACKUP_COMPONENT}"
 
 # Finalizers that the orphan delete itself brings
-OWN_FINALIZERS = frozenset({"orphan", "foregroundDeletion"})
+ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+OWN_FINALIZERS = frozenset({ORPHAN, FOREGROUND})
 
 
 class Phase(StrEnum):

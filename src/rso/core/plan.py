@@ -8,13 +8,8 @@ which backups there are. Whatever a run left behind, the next look goes on from 
 
 from rso.core import gate, growth, offline, recovery, storage
 from rso.core.actions import (
-    AskBackup,
-    AskEviction,
-    AskGrowth,
-    AskLive,
+    Ask,
     AskPods,
-    AskProof,
-    AskWitness,
     Blocked,
     Decision,
     Done,
@@ -44,7 +39,6 @@ from rso.core.policy import (
 from rso.core.world import World
 
 MAX_STATUS_CHARACTERS = 1000
-_ASKS = (AskGrowth, AskPods, AskLive, AskProof, AskBackup, AskWitness, AskEviction)
 _BEYOND_RETAIN = (RenewGeneration, SetRetain, Unreference, SaveBackup, Replace)
 
 
@@ -119,7 +113,7 @@ def _leave(
     world: World, statefulset: StatefulSet, targets: tuple[Target, ...], decision: Decision
 ) -> Decision:
     """Undo what a recreate that does not go on has prepared, then tell, then decide."""
-    if not (isinstance(decision, _ASKS) or _goes_on(world, decision)):
+    if not (isinstance(decision, Ask) or _goes_on(world, decision)):
         backup = world.own_backup()
         if backup is not None and not _is_unreadable(decision):
             return DropBackup(backup.name, Note.BACKUP_DROPPED, "the recreate does not go on")
@@ -156,7 +150,7 @@ def _with_status(world: World, targets: tuple[Target, ...], decision: Decision) 
     None is written between save and finish: it would make the backup differ from the set.
     """
     is_saved = world.own_backup() is not None and not _is_unreadable(decision)
-    if isinstance(decision, _ASKS) or is_saved:
+    if isinstance(decision, Ask) or is_saved:
         return decision
     text = status_text(world, targets, decision)
     return SetStatus(text) if text != world.status else decision

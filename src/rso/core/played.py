@@ -20,7 +20,7 @@ from rso.core.model import (
     StatefulSet,
     decode_hook,
 )
-from rso.core.names import is_ours
+from rso.core.names import ORPHAN, is_ours
 from rso.core.pods import ClaimSource, Pod, PodMetadata, PodSpec, PodStatus, PodVolume
 from rso.core.quantity import read_bytes
 from rso.core.world import Live, Pods, World
@@ -103,7 +103,7 @@ def patch_claim(world: World, name: str, body: Callable[[Json], Json]) -> World:
 
 def begin_deletion(world: World) -> World:
     """Return the world in which an orphan delete of the set has been accepted."""
-    metadata = {"deletionTimestamp": world.now.isoformat(), "finalizers": ["orphan"]}
+    metadata = {"deletionTimestamp": world.now.isoformat(), "finalizers": [ORPHAN]}
     return patch_set(world, {"metadata": metadata})
 
 

@@ -22,7 +22,7 @@ from rso.core.actions import (
     Wait,
 )
 from rso.core.model import StatefulSet
-from rso.core.names import Note, Phase, Reason
+from rso.core.names import FOREGROUND, Note, Phase, Reason
 from rso.core.world import Backup, Pods, Saved, Unreadable, World
 
 KEEP_SUPERSEDED = timedelta(days=7)
@@ -118,7 +118,7 @@ def _same_uid(backup: Backup, statefulset: StatefulSet) -> Decision | None:
     if not statefulset.metadata.is_deleting:
         return None
     finalizers = statefulset.metadata.finalizers
-    if backup.phase is not Phase.DELETING or "foregroundDeletion" in finalizers:
+    if backup.phase is not Phase.DELETING or FOREGROUND in finalizers:
         return DropBackup(backup.name, Note.BACKUP_DROPPED, "the set was deleted by its user")
     return Wait("the set is being orphaned; it is created again once it is gone")
 
